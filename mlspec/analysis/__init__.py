@@ -1,0 +1,1 @@
+"""From the spec to the IR: names, references, matrices, edges, defaults."""

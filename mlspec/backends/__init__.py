@@ -1,0 +1,1 @@
+"""Back ends: from the IR to an engine's files. Siblings never import each other."""

@@ -1,0 +1,1 @@
+"""Diagnostics: one catalogue, one record, several renderers."""

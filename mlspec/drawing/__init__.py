@@ -1,0 +1,1 @@
+"""Pictures of the graph: text, mermaid, dot, SVG, HTML."""

@@ -1,0 +1,1 @@
+"""From typed target models to text: the only places that print YAML, JSON and Python."""

@@ -1,0 +1,1 @@
+"""The small languages inside strings: references, conditions, checks, quantities, cron."""

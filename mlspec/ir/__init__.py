@@ -1,0 +1,1 @@
+"""The intermediate representation: what an application *means*, with one form per meaning."""

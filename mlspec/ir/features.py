@@ -1,0 +1,205 @@
+"""What an application asks of an engine: the closed list of features, and who asks for which.
+
+The legality check, the support matrix in the docs and the markers of the conformance tests all
+read this list together with the capability tables of the back ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from mlspec.ir.model import (
+    Argv,
+    DataInput,
+    Join,
+    MetricCondition,
+    Pairing,
+    Pipeline,
+    Script,
+    StageMode,
+    Step,
+    StepInput,
+)
+from mlspec.ir.values import Namespace
+from mlspec.source import Origin
+
+
+class Feature(Enum):
+    """Something that the language can say and an engine may or may not be able to do."""
+
+    SCRIPT = "run: a Bash script"
+    ARGV = "run: an argument vector"
+    IMAGE = "image: a step in a container"
+    NO_IMAGE = "a step without an image, in a checkout"
+    REPO_INPUT = "inputs: a path of the repository"
+    STEP_INPUT = "inputs: another step's output"
+    DATA_INPUT_PATH = "inputs: a data noun as a local path"
+    DATA_INPUT_URI = "inputs: a data noun as an address"
+    DATA_OUTPUT = "outputs: a new version of a data noun"
+    METRICS = "metrics"
+    REPORT = "report"
+    JOIN_ALL_SUCCESS = "join: all_success"
+    JOIN_NONE_FAILED = "join: none_failed"
+    JOIN_NONE_FAILED_MIN_ONE_SUCCESS = "join: none_failed_min_one_success"
+    JOIN_ALL_DONE = "join: all_done"
+    JOIN_ONE_FAILED = "join: one_failed"
+    JOIN_ONE_SUCCESS = "join: one_success"
+    JOIN_ALL_FAILED = "join: all_failed"
+    WHEN_METRIC = "when: a step's metric"
+    WHEN_PARAM = "when: a run parameter"
+    MATRIX = "matrix"
+    MATRIX_FOLDER = "inputs: a folder with every combination of a matrix"
+    MATRIX_PARTNER = "inputs: the partner in an equal matrix"
+    DYNAMIC_MATRIX = "matrix: known at run time"
+    PARALLEL = "parallel"
+    RETRY = "retry"
+    TIMEOUT = "timeout"
+    PARAMS = "params"
+    ENV = "env"
+    SECRETS = "secrets"
+    RESOURCES = "resources: cpu, memory"
+    GPU = "resources: gpu"
+    LOCK = "lock"
+    APPROVAL = "approve"
+    APPROVAL_COUNT = "approve: more than one person, or more than one approval"
+    ALLOW_FAILURE = "allow_failure"
+    FINALLY = "finally"
+    CACHE = "cache"
+    RUN_ID = "${run.id}"
+    RUN_DATE = "${run.date}"
+    RUN_ATTEMPT = "${run.attempt}"
+    RUN_STATUS = "${run.status}"
+    RUN_URL = "${run.url}"
+    SCHEDULE = "trigger: schedule"
+    EVERY = "trigger: every"
+    TRIGGER_DATA = "trigger: data"
+    TRIGGER_MODELS = "trigger: models"
+    PULL_REQUEST = "trigger: pull_request"
+    PUSH = "trigger: push"
+    NOTIFY = "roles: notify"
+    IDENTITY = "environments: identity"
+
+    @property
+    def id(self) -> str:
+        """Kebab-case id, as capability listings and test markers spell it."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where an application asks for a feature."""
+
+    feature: Feature
+    pipeline: str
+    step: str | None
+    at: Origin
+
+
+_JOINS = {join: Feature[f"JOIN_{join.name}"] for join in Join}
+_RUN = {
+    "id": Feature.RUN_ID,
+    "date": Feature.RUN_DATE,
+    "attempt": Feature.RUN_ATTEMPT,
+    "status": Feature.RUN_STATUS,
+    "url": Feature.RUN_URL,
+}
+
+
+def uses_of(pipeline: Pipeline) -> Iterator[Use]:
+    """Yield every use of a feature by a pipeline, in spec order."""
+    yield from _pipeline_uses(pipeline)
+    for step in pipeline.all_steps:
+        for feature, at in _step_uses(step):
+            yield Use(feature, pipeline.id, step.id, at)
+    if pipeline.final is not None:
+        yield Use(Feature.FINALLY, pipeline.id, pipeline.final.id, pipeline.final.at)
+
+
+def _pipeline_uses(pipeline: Pipeline) -> Iterator[Use]:
+    triggers = pipeline.triggers
+    asked = (
+        (Feature.PARAMS, bool(pipeline.params), pipeline.at / "params"),
+        (Feature.SCHEDULE, triggers.schedule is not None, triggers.at),
+        (Feature.EVERY, triggers.every is not None, triggers.at),
+        (Feature.TRIGGER_DATA, bool(triggers.data), triggers.at),
+        (Feature.TRIGGER_MODELS, bool(triggers.models), triggers.at),
+        (Feature.PULL_REQUEST, triggers.pull_request is not None, triggers.at),
+        (Feature.PUSH, triggers.push, triggers.at),
+        (Feature.NOTIFY, bool(pipeline.notify), pipeline.at),
+    )
+    for feature, is_asked, at in asked:
+        if is_asked:
+            yield Use(feature, pipeline.id, None, at)
+
+
+def _step_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
+    at = step.at
+    match step.action:
+        case Script():
+            yield Feature.SCRIPT, step.action.at
+        case Argv():
+            yield Feature.ARGV, step.action.at
+    yield (Feature.IMAGE, step.image.at) if step.image else (Feature.NO_IMAGE, at)
+    yield from _input_uses(step)
+    for output in step.outputs:
+        if output.data is not None:
+            yield Feature.DATA_OUTPUT, output.at
+    if step.needs:
+        yield _JOINS[step.join], at / "join" if step.join is not Join.ALL_SUCCESS else at
+    for condition in step.when:
+        is_metric = isinstance(condition, MetricCondition)
+        yield Feature.WHEN_METRIC if is_metric else Feature.WHEN_PARAM, condition.at
+    if step.matrix is not None:
+        yield Feature.MATRIX, step.matrix.at
+        if step.matrix.dynamic is not None:
+            yield Feature.DYNAMIC_MATRIX, step.matrix.dynamic.at
+        if step.matrix.parallel is not None:
+            yield Feature.PARALLEL, at / "parallel"
+    yield from _setting_uses(step)
+    for approval in step.approvals:
+        yield Feature.APPROVAL, approval.at
+        if approval.count > 1 or len(step.approvals) > 1:
+            yield Feature.APPROVAL_COUNT, approval.at
+    for ref in step.refs:
+        if ref.namespace is Namespace.RUN:
+            yield _RUN[ref.name], step.action.at
+
+
+def _input_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
+    for item in step.inputs:
+        match item:
+            case StepInput(pairing=pairing):
+                yield Feature.STEP_INPUT, item.at
+                if pairing is Pairing.FOLDER:
+                    yield Feature.MATRIX_FOLDER, item.at
+                elif pairing is Pairing.PARTNER:
+                    yield Feature.MATRIX_PARTNER, item.at
+            case DataInput(mode=mode):
+                as_path = mode is StageMode.PATH
+                yield Feature.DATA_INPUT_PATH if as_path else Feature.DATA_INPUT_URI, item.at
+            case _:
+                yield Feature.REPO_INPUT, item.at
+
+
+def _setting_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
+    at, resources = step.at, step.resources
+    asked = (
+        (Feature.METRICS, step.metrics is not None, "metrics"),
+        (Feature.REPORT, bool(step.report), "report"),
+        (Feature.RETRY, step.retry is not None and step.retry.max > 0, "retry"),
+        (Feature.TIMEOUT, step.timeout is not None, "timeout"),
+        (Feature.ENV, bool(step.env), "env"),
+        (Feature.SECRETS, bool(step.secrets), "secrets"),
+        (Feature.LOCK, step.lock is not None, "lock"),
+        (Feature.ALLOW_FAILURE, step.allow_failure, "allow_failure"),
+        (Feature.CACHE, step.cache, "cache"),
+    )
+    for feature, is_asked, key in asked:
+        if is_asked:
+            yield feature, at / key
+    if resources.cpu is not None or resources.memory is not None:
+        yield Feature.RESOURCES, resources.at
+    if resources.gpu:
+        yield Feature.GPU, resources.at

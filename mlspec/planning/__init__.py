@@ -1,0 +1,1 @@
+"""Lock file, writing artifacts, and the typed difference between two applications."""

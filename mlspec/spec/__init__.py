@@ -1,0 +1,1 @@
+"""The spec as written: layers merged, one typed record per noun."""

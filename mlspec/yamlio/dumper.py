@@ -1,0 +1,172 @@
+"""The only code that prints YAML: from plain data, the same bytes for the same data.
+
+Every reader must get the same value back, in YAML 1.1 and 1.2: a string is printed plain only when
+it matches a safe pattern and is no word or number of either version; multi-line printable ASCII
+becomes a literal block; everything else is double-quoted with ASCII escapes. No anchors, no line
+folding, sequences indented. Checked by tests on PyYAML and npm `yaml` (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import TypeAlias
+
+Data: TypeAlias = "str | int | float | bool | Sequence[Data] | Mapping[str, Data] | None"
+
+_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@=+-]*(?: [A-Za-z0-9_./@=+][A-Za-z0-9_./@=+-]*)*\Z")
+_PLAIN_KEY = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+-]*\Z")
+_WORDS = frozenset(
+    [
+        "y",
+        "n",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "true",
+        "false",
+        "null",
+        "nan",
+        "inf",
+        "none",
+        "~",
+        ".",
+        ".nan",
+        ".inf",
+        "-.inf",
+        "+.inf",
+        "<<",
+    ]
+)
+_NUMBER_LIKE = re.compile(r"[-+.]?[0-9._]|[eE][0-9]|\.(inf|nan)", re.IGNORECASE)
+_BLOCK = re.compile(r"[\x20-\x7e\n]+\Z")
+
+
+def dump(data: Data, comment: str = "") -> str:
+    """Return one YAML document.
+
+    Args:
+        data: mappings with string keys, sequences, strings, booleans, finite numbers, None.
+        comment: lines for the head of the file, without `#`.
+
+    Raises:
+        TypeError: for any other type, or a number that is not finite.
+    """
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    _put(data, 0, lines, "")
+    return "\n".join(lines) + "\n"
+
+
+def dump_all(documents: Sequence[Data], comment: str = "") -> str:
+    """Return several documents in one file, separated by `---`."""
+    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+    return head + "---\n".join(dump(document) for document in documents)
+
+
+def _put(data: Data, indent: int, lines: list[str], lead: str) -> None:
+    """Append `data`; `lead` is what already stands on its first line (`key:` or `-`)."""
+    if isinstance(data, Mapping):
+        _put_mapping(data, indent, lines, lead)
+    elif isinstance(data, Sequence) and not isinstance(data, str):
+        _put_sequence(data, indent, lines, lead)
+    elif isinstance(data, str) and _fits_block(data):
+        _put_block(data, indent, lines, lead)
+    else:
+        text = scalar(data)
+        lines.append(f"{lead} {text}" if lead else text)
+
+
+def _put_mapping(data: Mapping[str, Data], indent: int, lines: list[str], lead: str) -> None:
+    if not data:
+        lines.append(f"{lead} {{}}" if lead else "{}")
+        return
+    inline = lead.endswith("-")
+    if lead and not inline:
+        lines.append(lead)
+    for number, (key, value) in enumerate(data.items()):
+        if not isinstance(key, str):
+            raise TypeError(f"a key of emitted YAML must be a string, not {key!r}")
+        start = f"{lead} " if inline and number == 0 else " " * indent
+        _put(value, indent + 2, lines, f"{start}{_key(key)}:")
+
+
+def _put_sequence(data: Sequence[Data], indent: int, lines: list[str], lead: str) -> None:
+    if not data:
+        lines.append(f"{lead} []" if lead else "[]")
+        return
+    if lead:
+        lines.append(lead)
+    for item in data:
+        if isinstance(item, Sequence) and not isinstance(item, str) and item:
+            lines.append(" " * indent + "-")
+            _put_sequence(item, indent + 2, lines, "")
+        else:
+            _put(item, indent + 2, lines, " " * indent + "-")
+
+
+def _fits_block(text: str) -> bool:
+    if "\n" not in text.rstrip("\n") and not (text.endswith("\n") and len(text) > 1):
+        return False
+    body = text.rstrip("\n")
+    return (
+        bool(_BLOCK.match(text))
+        and bool(body)
+        and not body.startswith((" ", "\n"))
+        and not any(line.endswith(" ") for line in text.split("\n"))
+        and not any(line.startswith(("---", "...")) for line in text.split("\n"))
+    )
+
+
+def _put_block(text: str, indent: int, lines: list[str], lead: str) -> None:
+    body = text.rstrip("\n")
+    trailing = len(text) - len(body)
+    chomp = "-" if trailing == 0 else "" if trailing == 1 else "+"
+    lines.append(f"{lead} |{chomp}" if lead else f"|{chomp}")
+    pad = " " * max(indent, 2)
+    lines.extend(f"{pad}{line}" if line else "" for line in body.split("\n"))
+    lines.extend("" for _ in range(trailing - 1))
+
+
+def _key(key: str) -> str:
+    return key if _PLAIN_KEY.match(key) and _is_plain_word(key) else json.dumps(key)
+
+
+def _is_plain_word(text: str) -> bool:
+    return text.lower() not in _WORDS and not _NUMBER_LIKE.match(text)
+
+
+def scalar(value: Data) -> str:
+    """Return the flow spelling of a scalar.
+
+    Raises:
+        TypeError: for anything that is not a scalar, and for numbers that are not finite.
+    """
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return _float(value)
+        case str():
+            if _PLAIN.match(value) and _is_plain_word(value):
+                return value
+            return json.dumps(value)
+    raise TypeError(f"emitted YAML cannot hold {type(value).__name__}")
+
+
+def _float(value: float) -> str:
+    if not isfinite(value):
+        raise TypeError("emitted YAML cannot hold a number that is not finite")
+    text = repr(value)
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    if "." not in mantissa:
+        mantissa += ".0"  # YAML 1.1 readers need the point, and a sign in the exponent
+    return f"{mantissa}e{exponent if exponent.startswith('-') else '+' + exponent.lstrip('+')}"

