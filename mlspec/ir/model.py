@@ -22,7 +22,7 @@ from typing import TypeAlias
 from mlspec.ir.values import Cpu, Duration, Memory, Ref, Text, refs_of
 from mlspec.source import NOWHERE, Origin
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 EMPTY: Mapping[str, Json] = MappingProxyType({})
 
@@ -266,7 +266,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Up to `max` further attempts after a failure; attempt n waits min(delay·factor^(n-1), max_delay)."""
+    """Up to `max` further attempts; the nth of them waits min(delay * factor^(n-1), max_delay)."""
 
     max: int
     delay: Duration = Duration(0)
@@ -350,7 +350,7 @@ class Step:
     lock: str | None = None
     allow_failure: bool = False
     cache: bool = False
-    native: Mapping[str, Json] = EMPTY
+    native: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     at: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     @property
@@ -435,7 +435,7 @@ class Pipeline:
     steps: tuple[Step, ...] = ()
     final: Step | None = None
     notify: tuple[str, ...] = ()
-    native: Mapping[str, Json] = EMPTY
+    native: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     at: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     def step(self, step_id: str) -> Step:
@@ -477,7 +477,7 @@ class TargetChoice:
 
     part: str
     kind: str
-    settings: Mapping[str, Json] = EMPTY
+    settings: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     at: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -491,7 +491,7 @@ class Environment:
     namespace: str | None = None
     identity: tuple[tuple[str, str], ...] = ()
     approvals: tuple[Approval, ...] = ()
-    native: Mapping[str, Json] = EMPTY
+    native: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     at: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
