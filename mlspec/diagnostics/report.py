@@ -3,7 +3,7 @@
 Input: diagnostics with symbolic places, and the driver's resolver (built on `yamlio.locate`).
 Output: a `Report`, all that renderers ever see. Invariants: sorted by file, line, column and
 code; line texts that a sensitive finding covers are masked here, so that no renderer can print
-them; counts include what the cap left out.
+them; what a comment in the spec ignores is left out; counts include what the cap left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mlspec.diagnostics.model import Diagnostic, Fix, Place, Severity
+from mlspec.diagnostics.policy import ignored_in, is_guarded
 from mlspec.source import Origin, Position, Route, SourceFile, Span
 
 MAX_PER_FILE = 50
@@ -163,7 +164,8 @@ def build_report(
     for diagnostic in found:
         if diagnostic.sensitive and diagnostic.at is not None:
             resolver.hide(diagnostic.at)
-    reported = sorted(dict.fromkeys(resolver.report(one) for one in found), key=_order)
+    shown = (resolver.report(one) for one in found if not resolver.is_ignored(one))
+    reported = sorted(dict.fromkeys(shown), key=_order)
     counts = Counter(one.severity for one in reported)
     kept, hidden = _capped(reported, cap)
     return Report(
@@ -218,6 +220,18 @@ class _Concrete:
         lines = self._masked.setdefault(found.file.id, {})
         for line in range(start.line, end.line + 1):
             lines[line] = lines.get(line, False) or line > start.line
+
+    def is_ignored(self, one: Diagnostic) -> bool:
+        """Return whether a comment on a line that the finding covers hides it."""
+        if one.is_error or one.at is None or is_guarded(one.code):
+            return False
+        found = self._resolve(one.at)
+        if found is None:
+            return False
+        start, end = _positions(found)
+        return any(
+            one.code.id in ignored_in(found.file.line_text(line)) for line in {start.line, end.line}
+        )
 
     def report(self, one: Diagnostic) -> ReportedDiagnostic:
         primary, notes = self._place(one.at)
