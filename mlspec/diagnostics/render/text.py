@@ -47,9 +47,8 @@ def summary_lines(report: Report) -> tuple[str, ...]:
     if found:
         where = f" in {_count(report.files, 'file')}" if report.files else ""
         fixable = sum(1 for one in report.diagnostics if one.fixes)
-        fixes = (
-            f" {fixable} {'has' if fixable == 1 else 'have'} suggested fixes." if fixable else ""
-        )
+        have = "has a suggested fix" if fixable == 1 else "have suggested fixes"
+        fixes = f" {fixable} {have}." if fixable else ""
         first = min(report.diagnostics, key=lambda one: _RANK[one.severity])
         lines.append(f"{found}{where}.{fixes} Details: `mlspec explain {first.code}`.")
     return tuple(lines)
