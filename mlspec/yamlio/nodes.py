@@ -49,13 +49,16 @@ class MapEntry:
         key: the key as written.
         value: the effective value.
         overrides: the value this one replaced, when an overlay or `extends` did.
-        brought_by: the node that brought the entry here (an `include` item, an `extends` value).
+        brought_by: the node that brought the entry here (an `include` item, an `extends` value,
+            the key of an environment).
+        brought_as: `include`, `extends`, `like` or `environment`; empty without `brought_by`.
     """
 
     key: ScalarNode
     value: Node
     overrides: Node | None = None
     brought_by: Node | None = None
+    brought_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
