@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 Data: TypeAlias = "str | int | float | bool | Sequence[Data] | Mapping[str, Data] | None"
 
@@ -43,6 +43,24 @@ _WORDS = frozenset(
 )
 _NUMBER_LIKE = re.compile(r"[-+.]?[0-9._]|[eE][0-9]|\.(inf|nan)", re.IGNORECASE)
 _BLOCK = re.compile(r"[\x20-\x7e\n]+\Z")
+_PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
+
+
+class Commented(str):
+    """A string that is followed by a comment on its line (a version beside a digest, say).
+
+    Printed plain or quoted, never as a block, so that the comment is not part of the value.
+    """
+
+    __slots__ = ("comment",)
+
+    comment: str
+
+    def __new__(cls, text: str, comment: str) -> Self:
+        """Make one; the comment is one line of printable text."""
+        made = super().__new__(cls, text)
+        made.comment = comment
+        return made
 
 
 def dump(data: Data, comment: str = "") -> str:
@@ -72,10 +90,12 @@ def _put(data: Data, indent: int, lines: list[str], lead: str) -> None:
         _put_mapping(data, indent, lines, lead)
     elif isinstance(data, Sequence) and not isinstance(data, str):
         _put_sequence(data, indent, lines, lead)
-    elif isinstance(data, str) and _fits_block(data):
+    elif isinstance(data, str) and not isinstance(data, Commented) and _fits_block(data):
         _put_block(data, indent, lines, lead)
     else:
         text = scalar(data)
+        if isinstance(data, Commented):
+            text = f"{text} # {data.comment}"
         lines.append(f"{lead} {text}" if lead else text)
 
 
@@ -131,7 +151,17 @@ def _put_block(text: str, indent: int, lines: list[str], lead: str) -> None:
 
 
 def _key(key: str) -> str:
-    return key if _PLAIN_KEY.match(key) and _is_plain_word(key) else json.dumps(key)
+    return key if _PLAIN_KEY.match(key) and _is_plain_word(key) else _quote(key)
+
+
+def _quote(text: str) -> str:
+    """Return the double-quoted spelling; YAML has no surrogate pairs, unlike JSON."""
+    return _PAIR.sub(_astral, json.dumps(text))
+
+
+def _astral(pair: re.Match[str]) -> str:
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 def _is_plain_word(text: str) -> bool:
@@ -156,7 +186,7 @@ def scalar(value: Data) -> str:
         case str():
             if _PLAIN.match(value) and _is_plain_word(value):
                 return value
-            return json.dumps(value)
+            return _quote(value)
     raise TypeError(f"emitted YAML cannot hold {type(value).__name__}")
 
 
