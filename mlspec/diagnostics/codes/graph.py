@@ -31,4 +31,9 @@ DATA_OUTPUT_ON_MATRIX = Code(
     "ML075", "data-output-on-matrix", "a matrix step cannot produce a data noun"
 )
 TOO_MANY_PARAMS = Code("ML076", "too-many-params", "more run parameters than every engine can take")
-NO_PIPELINES = Code("ML077", "nothing-to-compile", "the spec has no pipelines yet", Severity.NOTE)
+NOT_COMPILED = Code(
+    "ML077",
+    "not-compiled-yet",
+    "a noun that is checked for its shape only",
+    Severity.WARNING,
+)

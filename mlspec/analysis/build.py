@@ -1,0 +1,85 @@
+"""From the spec to the IR: one application for one environment.
+
+Input: the records of a document whose layers are applied for that environment. Output: an
+`Application`, and everything that can be found in one go. Invariant: when there is no error, the
+application passes `mlspec.ir.verify`.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from mlspec.analysis.environments import build_environment, effective_targets, find_environment
+from mlspec.analysis.graph import check_producers
+from mlspec.analysis.lints import lint
+from mlspec.analysis.pipelines import AppContext, build_pipeline
+from mlspec.analysis.texts import resolve_constants
+from mlspec.diagnostics.model import Diagnostic, Result
+from mlspec.ir.model import Application, Compute, DataSet, TargetChoice
+from mlspec.spec.model import DataSpec, Spec
+
+DEFAULT_ENVIRONMENT = "default"
+
+
+def build_application(spec: Spec, environment: str | None) -> Result[Application]:
+    """Return the application for an environment (None: the spec without any overlay)."""
+    found: list[Diagnostic] = []
+    place = find_environment(spec, environment, found)
+    constants = MappingProxyType(
+        {
+            "app.name": spec.app.name,
+            "environment.name": place.name if place is not None else DEFAULT_ENVIRONMENT,
+        }
+    )
+    context = AppContext(
+        spec=spec,
+        roles=MappingProxyType({role.id: role for role in spec.roles}),
+        formats=MappingProxyType({data.id: data.format for data in spec.data}),
+        constants=constants,
+    )
+    made = [
+        build_pipeline(pipeline, context, found)
+        for pipeline in sorted(spec.pipelines, key=lambda pipeline: pipeline.id)
+    ]
+    pipelines = tuple(pipeline for pipeline in made if pipeline is not None)
+    check_producers(pipelines, found)
+    targets = effective_targets(spec, place)
+    application = Application(
+        name=spec.app.name,
+        owner=spec.app.owner.text if spec.app.owner is not None else "",
+        description=spec.app.description,
+        environment=build_environment(place, constants, context.roles, spec.at, found),
+        targets=targets,
+        compute=_compute(targets),
+        data=tuple(
+            _dataset(data, constants, found) for data in sorted(spec.data, key=lambda d: d.id)
+        ),
+        pipelines=pipelines,
+        at=spec.at,
+    )
+    found.extend(lint(spec, application))
+    complete = len(pipelines) == len(spec.pipelines)
+    return Result(application if complete else None, tuple(found))
+
+
+def _compute(targets: tuple[TargetChoice, ...]) -> Compute | None:
+    for choice in targets:
+        if choice.part == "compute":
+            return Compute(choice.kind)
+    return None
+
+
+def _dataset(
+    data: DataSpec, constants: MappingProxyType[str, str], found: list[Diagnostic]
+) -> DataSet:
+    source = None
+    if data.source is not None:
+        source = resolve_constants(data.source.text, data.source.at, constants, found)
+    return DataSet(
+        id=data.id,
+        source=source,
+        format=data.format,
+        query=data.query.text if data.query is not None else None,
+        secret=data.secret,
+        at=data.at,
+    )

@@ -1,0 +1,174 @@
+"""One pipeline: steps built, linked, ordered and checked as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from mlspec.analysis.edges import Surroundings, find_output
+from mlspec.analysis.graph import check_cycles, check_outputs
+from mlspec.analysis.matrix import build_matrix
+from mlspec.analysis.params import build_params
+from mlspec.analysis.roles import find_role
+from mlspec.analysis.settings import merge_settings
+from mlspec.analysis.steps import StepContext, build_step
+from mlspec.analysis.triggers import build_triggers
+from mlspec.diagnostics.codes import graph as codes
+from mlspec.diagnostics.model import Diagnostic
+from mlspec.ir.graph import topological_order
+from mlspec.ir.model import Matrix, Param, Pipeline, Step
+from mlspec.spec.model import PipelineSpec, RoleSpec, SettingsSpec, Spec, StepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppContext:
+    """What pipelines share: the spec's names, looked up once.
+
+    Attributes:
+        formats: data nouns with their format.
+        constants: `app.name` and `environment.name`.
+    """
+
+    spec: Spec
+    roles: Mapping[str, RoleSpec]
+    formats: Mapping[str, str | None]
+    constants: Mapping[str, str]
+
+
+def build_pipeline(
+    spec: PipelineSpec, context: AppContext, found: list[Diagnostic]
+) -> Pipeline | None:
+    """Return the IR of a pipeline, or None when its graph is not one."""
+    params = build_params(spec.params, found)
+    steps = MappingProxyType({step.id: step for step in sorted(spec.steps, key=lambda s: s.id)})
+    around = _surroundings(steps, context, found)
+    base = merge_settings(context.spec.defaults, spec.defaults)
+    by_name = {param.name: param for param in params}
+    built = []
+    for step in steps.values():
+        made = _build(step, base, around, by_name, spec, context, found)
+        if made is not None:
+            built.append(made)
+    final = None
+    if spec.final is not None:
+        _check_final(spec.final, found)
+        final = _build(spec.final, base, around, by_name, spec, context, found)
+    ordered = _ordered(tuple(built), found)
+    check_outputs((*built, final) if final is not None else tuple(built), found)
+    if ordered is None:
+        return None
+    owner = spec.owner or context.spec.app.owner
+    notify: tuple[str, ...] = ()
+    if owner is not None and context.roles:
+        role = find_role(owner, context.roles, f"pipeline `{spec.id}` is owned by", found)
+        notify = role.notify if role is not None else ()
+    return Pipeline(
+        id=spec.id,
+        owner=owner.text if owner is not None else "",
+        description=spec.description,
+        params=params,
+        triggers=build_triggers(spec.trigger, context.formats, context.spec.models, found),
+        steps=ordered,
+        final=final,
+        notify=notify,
+        at=spec.at,
+    )
+
+
+def _build(
+    step: StepSpec,
+    base: SettingsSpec,
+    around: Surroundings,
+    params: Mapping[str, Param],
+    pipeline: PipelineSpec,
+    context: AppContext,
+    found: list[Diagnostic],
+) -> Step | None:
+    return build_step(
+        step,
+        merge_settings(base, step.settings),
+        StepContext(
+            around=around,
+            params=params,
+            roles=context.roles,
+            constants=context.constants,
+            app=context.spec.app.name,
+            folder=context.spec.folders.get(step.source, "."),
+            final=step is pipeline.final,
+        ),
+        found,
+    )
+
+
+def _surroundings(
+    steps: Mapping[str, StepSpec],
+    context: AppContext,
+    found: list[Diagnostic],
+) -> Surroundings:
+    producers: dict[str, tuple[str, str]] = {}
+    for step in steps.values():
+        for output in step.outputs:
+            if "/" not in output.text and output.text in context.formats:
+                producers.setdefault(output.text, (step.id, output.name))
+    bare = Surroundings(steps=steps, matrices={}, producers=producers, formats=context.formats)
+    matrices: dict[str, Matrix] = {}
+    for step in steps.values():
+        if step.matrix is None:
+            continue
+        matrix = build_matrix(step.matrix, step.parallel, step.id, found)
+        if matrix is None:
+            continue
+        matrices[step.id] = matrix
+        axis = matrix.dynamic
+        if axis is not None:
+            producer = find_output(axis.step, axis.output, axis.at, step.id, bare, found)
+            if producer is not None and producer.matrix is not None:
+                found.append(
+                    Diagnostic(
+                        code=codes.MATRIX_MISMATCH,
+                        message=f"the values of the matrix of `{step.id}` come from a matrix step",
+                        at=axis.at,
+                        help=("let a step without a matrix write the list",),
+                    )
+                )
+    return replace(bare, matrices=MappingProxyType(matrices))
+
+
+_NOT_IN_FINALLY = (
+    ("needs", "it runs after every other step"),
+    ("join", "it always runs"),
+    ("when", "it always runs"),
+    ("approvals", "it always runs"),
+    ("matrix", "it runs once"),
+    ("allow_failure", "its failure never fails the run"),
+    ("cache", "it always runs"),
+)
+
+
+def _check_final(final: StepSpec, found: list[Diagnostic]) -> None:
+    for name, why in _NOT_IN_FINALLY:
+        if getattr(final, name):
+            key = "approve" if name == "approvals" else name
+            found.append(
+                Diagnostic(
+                    code=codes.FINALLY_KEY,
+                    message=f"`finally` cannot have `{key}`: {why}",
+                    at=(final.at / key).key(),
+                )
+            )
+
+
+def _ordered(steps: tuple[Step, ...], found: list[Diagnostic]) -> tuple[Step, ...] | None:
+    """Return the steps in topological order, ties by id, with their needs in that order."""
+    by_id = {step.id: step for step in steps}
+    needs = {step.id: tuple(n for n in step.needs if n in by_id) for step in steps}
+    order = topological_order(needs)
+    if order is None:
+        check_cycles(by_id, needs, found)
+        return None
+    rank = {step_id: index for index, step_id in enumerate(order)}
+    return tuple(
+        replace(by_id[step_id], needs=tuple(sorted(needs[step_id], key=rank.__getitem__)))
+        for step_id in order
+    )
