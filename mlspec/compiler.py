@@ -1,188 +1,249 @@
-"""The driver: from a path to applications and artifacts. Phases run in order, nothing is raised.
+"""From applications to artifacts: which targets, which pipelines on each, lower, emit.
 
-A phase runs only if the one before produced a value; inside a phase everything that can be found
-is found. Each environment has a document of its own (overlays applied), whose id is the main
-file's path and the environment's name, so that an origin always leads to the right tree.
+Which targets: those named, else what `targets` of the spec says. `targets.pipelines` runs the
+pipelines; `targets.ci` carries what pull requests and pushes start. A target that is named
+explicitly gets everything. Environments whose pipelines run locally are not emitted for, unless
+there is no other.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from mlspec.analysis.build import build_application
-from mlspec.analysis.environments import environment_order
+from mlspec.backends.base import Backend, LowerOptions
+from mlspec.backends.legality import check_capabilities, check_native
+from mlspec.backends.registry import backend_names, load_backend
+from mlspec.diagnostics.codes import targets as codes
 from mlspec.diagnostics.model import Diagnostic, has_errors
-from mlspec.diagnostics.report import Report, ResolvedPlace, build_report
-from mlspec.ir.model import Application, Json
-from mlspec.source import Origin
-from mlspec.spec.bind import bind
-from mlspec.spec.model import Spec
-from mlspec.yamlio.nodes import Document
+from mlspec.diagnostics.report import Report
+from mlspec.diagnostics.suggest import nearest
+from mlspec.emit.artifact import Artifact
+from mlspec.frontend import Analysed, analyse, documents_of, load, make_report
+from mlspec.ir.model import Application, Json, Pipeline, Triggers
+
+LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A spec that was read, before an environment is chosen.
+class Compiled:
+    """What compiling gave.
 
     Attributes:
-        path: the main file.
-        document: includes and `extends` applied, None when it cannot be read.
-        spec: its records, None when its shape is wrong.
-        documents: all trees by id, for places.
+        artifacts: sorted by path; empty when there are errors.
+        targets: names of the targets that were compiled for.
+        environments: names of the environments that were compiled for.
+        analysed: the front end's results, for places.
     """
 
-    path: Path
-    document: Document | None = None
-    spec: Spec | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    targets: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the main file: all paths of the spec are relative to it."""
-        return self.path.parent
-
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """Names of the declared environments, each behind the one it comes after."""
-        return environment_order(self.spec.environments) if self.spec is not None else ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analysed:
-    """An application for one environment, or why there is none."""
-
-    loaded: Loaded
-    environment: str | None
-    document: Document | None = None
-    application: Application | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()
+    analysed: tuple[Analysed, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether there is an application and no error."""
-        return self.application is not None and not has_errors(self.diagnostics)
+        """Whether there is no error."""
+        return not has_errors(self.diagnostics)
 
     def report(self) -> Report:
         """Return the findings with concrete places."""
-        return make_report(self.diagnostics, documents_of([self]))
+        return make_report(self.diagnostics, documents_of(self.analysed))
 
 
-def load(path: Path) -> Loaded:
-    """Read a spec: files, includes, shape, `extends`; everything that needs no environment."""
-    from mlspec.schema.validator import check_shape
-    from mlspec.spec.layers import assemble, resolve_extends
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One target with the applications it gets."""
 
-    with _without_gc():
-        assembled = assemble(path)
-        found = list(assembled.diagnostics)
-        if assembled.value is None:
-            return Loaded(path=path, diagnostics=tuple(found))
-        shape = check_shape(assembled.value)
-        found += shape.diagnostics
-        if shape.value is None or has_errors(found):
-            return Loaded(path=path, document=assembled.value, diagnostics=tuple(found))
-        extended = resolve_extends(assembled.value)
-        found += extended.diagnostics
-        document, value = extended.value, shape.value
-        if document is None or has_errors(found):
-            return Loaded(path=path, document=assembled.value, diagnostics=tuple(found))
-        if document is not assembled.value:
-            again = check_shape(document)
-            found += again.diagnostics
-            value = again.value if again.value is not None else value
-        spec = None if has_errors(found) else bind(document, value)
-        return Loaded(path=path, document=document, spec=spec, diagnostics=tuple(found))
+    target: str
+    applications: tuple[Application, ...]
+    settings: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def analyse(loaded: Loaded, environment: str | None = None) -> Analysed:
-    """Build the application for an environment (None: the spec without any overlay)."""
-    from mlspec.schema.validator import check_shape
-    from mlspec.spec.layers import apply_environment
+def compile_targets(
+    path: Path,
+    targets: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    *,
+    allow_partial: bool = False,
+    out: Path | None = None,
+) -> Compiled:
+    """Compile a spec; writes nothing.
 
-    document, spec = loaded.document, loaded.spec
-    found = list(loaded.diagnostics)
-    if document is None or spec is None:
-        return Analysed(
-            loaded=loaded, environment=environment, document=document, diagnostics=tuple(found)
-        )
-    with _without_gc():
-        if environment in loaded.environments and environment is not None:
-            overlaid = apply_environment(document, environment)
-            found += overlaid.diagnostics
-            if overlaid.value is not None and overlaid.value.root is not document.root:
-                document = replace(overlaid.value, id=f"{document.id}#{environment}")
-                shape = check_shape(document)
-                found += shape.diagnostics
-                if shape.value is None or has_errors(found):
-                    spec = None
-                else:
-                    spec = bind(document, shape.value)
-        application = None
-        if spec is not None:
-            built = build_application(spec, environment)
-            found += built.diagnostics
-            application = built.value
-    return Analysed(
-        loaded=loaded,
-        environment=environment,
-        document=document,
-        application=application,
+    Args:
+        path: the spec.
+        targets: names of targets; empty: what the spec says.
+        environments: names of environments; empty: all that are not local.
+        allow_partial: downgrade features that a target expresses only in part to warnings.
+        out: the folder that artifact paths are relative to; default: the spec's folder.
+    """
+    loaded = load(path)
+    names: tuple[str | None, ...] = tuple(environments) or loaded.environments or (None,)
+    analysed = tuple(analyse(loaded, name) for name in names)
+    found = [diagnostic for one in analysed for diagnostic in one.diagnostics]
+    applications = [one.application for one in analysed if one.application is not None]
+    if has_errors(found) or not applications:
+        return Compiled(diagnostics=tuple(found), analysed=analysed)
+    if not environments:
+        applications = _emitted(applications)
+    jobs = _jobs(applications, targets, found)
+    options = _options(path, out or loaded.folder)
+    artifacts: list[Artifact] = []
+    for job in jobs:
+        artifacts += _compile_job(job, options, found, allow_partial=allow_partial)
+    _check_all_native(applications, found)
+    failed = has_errors(found)
+    return Compiled(
+        artifacts=() if failed else tuple(sorted(artifacts, key=lambda item: item.path)),
+        targets=tuple(sorted({job.target for job in jobs})),
+        environments=tuple(application.environment.name for application in applications),
         diagnostics=tuple(found),
+        analysed=analysed,
     )
 
 
-def analyse_file(path: Path, environment: str | None = None) -> Analysed:
-    """Read a spec and build its application for an environment."""
-    return analyse(load(path), environment)
+def _emitted(applications: list[Application]) -> list[Application]:
+    """Drop applications that run locally, unless nothing would be left."""
+    others = [one for one in applications if _kind(one, "pipelines") != LOCAL]
+    return others or applications
 
 
-def validate(loaded: Loaded) -> tuple[Analysed, ...]:
-    """Build the application of every environment, or of the spec itself when it has none."""
-    return tuple(analyse(loaded, name) for name in loaded.environments or (None,))
+def _kind(application: Application, part: str) -> str | None:
+    choice = application.target(part)
+    return choice.kind if choice is not None else None
 
 
-def documents_of(analysed: Sequence[Analysed]) -> Mapping[str, Document]:
-    """Return all trees that origins of these results lead to, by id."""
-    found: dict[str, Document] = {}
-    for one in analysed:
-        for document in (one.loaded.document, one.document):
-            if document is not None:
-                found[document.id] = document
-    return found
+def _options(path: Path, out: Path) -> LowerOptions:
+    folder, base = path.parent.resolve(), out.resolve()
+    return LowerOptions(
+        spec_path=_relative(folder / path.name, base), project_path=_relative(folder, base)
+    )
 
 
-def make_report(diagnostics: Sequence[Diagnostic], documents: Mapping[str, Document]) -> Report:
-    """Resolve places and return the findings, sorted and without repetitions."""
-    from mlspec.yamlio.locate import locate, provenance
+def _relative(path: Path, base: Path) -> str:
+    return os.path.relpath(path, base).replace(os.sep, "/")
 
-    files = {name: file for document in documents.values() for name, file in document.files.items()}
 
-    def resolve(place: object) -> ResolvedPlace | None:
-        if isinstance(place, Origin):
-            document = documents.get(place.document)
-            located = locate(document, place) if document is not None else None
-            if document is None or located is None:
-                return None
-            return ResolvedPlace(
-                file=located[0], span=located[1], notes=tuple(provenance(document, place))
+def _jobs(
+    applications: Sequence[Application], targets: Sequence[str], found: list[Diagnostic]
+) -> list[_Job]:
+    if targets:
+        jobs = []
+        for name in dict.fromkeys(targets):
+            settings = _settings_for(applications, name)
+            jobs.append(_Job(target=name, applications=tuple(applications), settings=settings))
+        return jobs
+    made: dict[str, list[Application]] = {}
+    settings_of: dict[str, Mapping[str, Json]] = {}
+    for application in applications:
+        for name, part in _by_part(application):
+            made.setdefault(name, []).append(part)
+            settings_of.setdefault(name, _settings_for([application], name))
+    if not made:
+        found.append(
+            Diagnostic(
+                code=codes.NO_TARGET,
+                message="nothing says which target to compile for",
+                at=applications[0].at,
+                help=(
+                    "write `targets: {pipelines: airflow}`, or name one: `--target airflow`",
+                    "targets: " + ", ".join(backend_names()),
+                ),
             )
-        file = files.get(place.source)  # type: ignore[attr-defined]
-        return ResolvedPlace(file=file, span=place.span) if file is not None else None  # type: ignore[attr-defined]
+        )
+    return [
+        _Job(target=name, applications=tuple(parts), settings=settings_of[name])
+        for name, parts in sorted(made.items())
+    ]
 
-    return build_report(diagnostics, resolve)
+
+def _settings_for(applications: Sequence[Application], target: str) -> Mapping[str, Json]:
+    for application in applications:
+        for part in ("pipelines", "ci"):
+            choice = application.target(part)
+            if choice is not None and choice.kind == target:
+                return choice.settings
+    return MappingProxyType({})
 
 
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Pause the cyclic collector: big trees of small objects without cycles (2x measured)."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
+def _by_part(application: Application) -> list[tuple[str, Application]]:
+    """Divide pipelines and their triggers between `targets.pipelines` and `targets.ci`."""
+    runs, ci = _kind(application, "pipelines"), _kind(application, "ci")
+    if ci is None or ci == runs:
+        return [(runs, application)] if runs not in (None, LOCAL) and runs is not None else []
+    mine = tuple(filter(None, (_without_ci(pipeline) for pipeline in application.pipelines)))
+    theirs = tuple(filter(None, (_only_ci(pipeline) for pipeline in application.pipelines)))
+    parts = []
+    if runs is not None and runs != LOCAL:
+        parts.append((runs, replace(application, pipelines=mine)))
+    if theirs:
+        parts.append((ci, replace(application, pipelines=theirs)))
+    return parts
+
+
+def _without_ci(pipeline: Pipeline) -> Pipeline | None:
+    """Return the pipeline without what CI starts; None when nothing else starts it."""
+    triggers = pipeline.triggers
+    if triggers.pull_request is None and not triggers.push:
+        return pipeline
+    rest = replace(triggers, pull_request=None, push=False)
+    return None if rest.by_hand_only else replace(pipeline, triggers=rest)
+
+
+def _only_ci(pipeline: Pipeline) -> Pipeline | None:
+    """Return the pipeline with only what CI starts; None when CI starts nothing."""
+    triggers = pipeline.triggers
+    if triggers.pull_request is None and not triggers.push:
+        return None
+    only = Triggers(pull_request=triggers.pull_request, push=triggers.push, at=triggers.at)
+    return replace(pipeline, triggers=only)
+
+
+def _compile_job(
+    job: _Job, options: LowerOptions, found: list[Diagnostic], *, allow_partial: bool
+) -> list[Artifact]:
+    backend: Backend[Any] | None = load_backend(job.target)
+    if backend is None:
+        found.append(_unknown_target(job))
+        return []
+    before = len(found)
+    for application in job.applications:
+        found += check_capabilities(application, backend, allow_partial=allow_partial)
+    if has_errors(found[before:]):
+        return []
+    lowered = backend.lower(job.applications, replace(options, settings=job.settings))
+    found += lowered.diagnostics
+    if lowered.value is None or has_errors(lowered.diagnostics):
+        return []
+    return list(backend.emit(lowered.value))
+
+
+def _unknown_target(job: _Job) -> Diagnostic:
+    guess = nearest(job.target, backend_names())
+    choices = [
+        choice
+        for application in job.applications
+        for choice in application.targets
+        if choice.kind == job.target and choice.part in ("pipelines", "ci")
+    ]
+    return Diagnostic(
+        code=codes.UNKNOWN_TARGET,
+        message=f"there is no target `{job.target}`",
+        at=choices[0].at if choices else None,
+        label=f"did you mean `{guess}`?" if guess else "",
+        notes=("installed: " + ", ".join(backend_names()),),
+    )
+
+
+def _check_all_native(applications: Sequence[Application], found: list[Diagnostic]) -> None:
+    """Check `native` keys against every installed target, the ones not compiled for included."""
+    backends = [backend for name in backend_names() if (backend := load_backend(name)) is not None]
+    for application in applications:
+        asked = any(step.native for p in application.pipelines for step in p.all_steps)
+        if asked or application.environment.native:
+            found += check_native(application, backends)

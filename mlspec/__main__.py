@@ -1,0 +1,21 @@
+"""Entry point of the command line. `--version` answers without importing anything heavy."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from mlspec import __version__
+
+        sys.stdout.write(f"mlspec {__version__}\n")
+        sys.exit(0)
+    from mlspec.cli.app import run
+
+    run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""`mlspec validate`: everything that can be found without running anything."""
+
+from __future__ import annotations
+
+import typer
+
+from mlspec.cli.console import FORMATS, err, show_report
+from mlspec.cli.load import exit_code, spec_path
+from mlspec.cli.options import SPEC, Env, File, Format, one_of
+from mlspec.frontend import analyse, documents_of, load, make_report
+from mlspec.frontend import validate as validate_all
+from mlspec.ir.model import Pipeline
+
+
+def validate(file: File = SPEC, env: Env = None, output: Format = "text") -> None:
+    """Check a spec: shape, names, graph, conditions, every environment."""
+    one_of(output, FORMATS, "--format")
+    loaded = load(spec_path(file))
+    analysed = (analyse(loaded, env),) if env is not None else validate_all(loaded)
+    found = tuple(diagnostic for one in analysed for diagnostic in one.diagnostics)
+    report = make_report(found, documents_of(analysed))
+    complete = all(one.application is not None for one in analysed)
+    name = loaded.spec.app.name if loaded.spec is not None else ""
+    show_report(report, output, "validate", application=name, complete=complete)
+    code = exit_code(found)
+    application = analysed[0].application
+    if output == "text" and not code and application is not None:
+        err(_summary(application.name, application.pipelines, loaded.environments))
+    raise typer.Exit(code)
+
+
+def _summary(app: str, pipelines: tuple[Pipeline, ...], environments: tuple[str, ...]) -> str:
+    steps = sum(len(pipeline.all_steps) for pipeline in pipelines)
+    count = len(pipelines)
+    text = f"{app}: valid. {count} pipeline{'s' * (count != 1)}, {steps} step{'s' * (steps != 1)}"
+    if environments:
+        text += f", environments {', '.join(environments)}"
+    return text + "."
