@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mlspec.backends.base import Backend, LowerOptions
+from mlspec.backends.base import Backend, LowerOptions, Unsupported
 from mlspec.backends.legality import check_capabilities, check_native
 from mlspec.backends.registry import backend_names, load_backend
 from mlspec.diagnostics.codes import targets as codes
@@ -24,7 +24,8 @@ from mlspec.diagnostics.report import Report
 from mlspec.diagnostics.suggest import nearest
 from mlspec.emit.artifact import Artifact
 from mlspec.frontend import Analysed, analyse, documents_of, load, make_report
-from mlspec.ir.model import Application, Json, Pipeline, Triggers
+from mlspec.ir.features import Feature
+from mlspec.ir.model import Application, Build, Json, Pipeline, Triggers
 
 LOCAL = "local"
 
@@ -216,11 +217,33 @@ def _compile_job(
         found += check_capabilities(application, backend, allow_partial=allow_partial)
     if has_errors(found[before:]):
         return []
+    if not isinstance(backend.capabilities.of(Feature.IMAGE), Unsupported):
+        found += _images_to_build(job)
     lowered = backend.lower(job.applications, replace(options, settings=job.settings))
     found += lowered.diagnostics
     if lowered.value is None or has_errors(lowered.diagnostics):
         return []
     return list(backend.emit(lowered.value))
+
+
+def _images_to_build(job: _Job) -> list[Diagnostic]:
+    """Warn once for each image of ours that no digest pins yet."""
+    seen: dict[str, Diagnostic] = {}
+    for application in job.applications:
+        for pipeline in application.pipelines:
+            for step in pipeline.all_steps:
+                image = step.image
+                if image is None or image.build is None or image.reference in seen:
+                    continue
+                made = image.build.dockerfile or "a plain base with the checkout in it"
+                seen[image.reference] = Diagnostic(
+                    code=codes.IMAGE_NOT_BUILT,
+                    message=f"the image `{image.reference}` is not pinned by a digest",
+                    at=image.at,
+                    label=f"`{step.id}` runs in it" if image.build == Build() else "",
+                    help=(f"build it from {made}, push it, and write `image: name@sha256:…`",),
+                )
+    return list(seen.values())
 
 
 def _unknown_target(job: _Job) -> Diagnostic:

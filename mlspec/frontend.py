@@ -30,9 +30,8 @@ class Loaded:
 
     Attributes:
         path: the main file.
-        document: includes and `extends` applied, None when it cannot be read.
-        spec: its records, None when its shape is wrong.
-        documents: all trees by id, for places.
+        document: includes and `extends` applied, None when it cannot be opened.
+        spec: its records, None when it cannot be read or its shape is wrong.
     """
 
     path: Path
@@ -79,8 +78,8 @@ def load(path: Path) -> Loaded:
     with _without_gc():
         assembled = assemble(path)
         found = list(assembled.diagnostics)
-        if assembled.value is None:
-            return Loaded(path=path, diagnostics=tuple(found))
+        if assembled.value is None or not assembled.value.readable:
+            return Loaded(path=path, document=assembled.value, diagnostics=tuple(found))
         shape = check_shape(assembled.value)
         found += shape.diagnostics
         if shape.value is None or has_errors(found):

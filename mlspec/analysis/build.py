@@ -31,11 +31,14 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
             "environment.name": place.name if place is not None else DEFAULT_ENVIRONMENT,
         }
     )
+    targets = effective_targets(spec, place)
+    compute = _compute(targets)
     context = AppContext(
         spec=spec,
         roles=MappingProxyType({role.id: role for role in spec.roles}),
         formats=MappingProxyType({data.id: data.format for data in spec.data}),
         constants=constants,
+        compute=compute,
     )
     made = [
         build_pipeline(pipeline, context, found)
@@ -43,14 +46,13 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
     ]
     pipelines = tuple(pipeline for pipeline in made if pipeline is not None)
     check_producers(pipelines, found)
-    targets = effective_targets(spec, place)
     application = Application(
         name=spec.app.name,
         owner=spec.app.owner.text if spec.app.owner is not None else "",
         description=spec.app.description,
         environment=build_environment(place, constants, context.roles, spec.at, found),
         targets=targets,
-        compute=_compute(targets),
+        compute=compute,
         data=tuple(
             _dataset(data, constants, found) for data in sorted(spec.data, key=lambda d: d.id)
         ),
@@ -63,10 +65,11 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
 
 
 def _compute(targets: tuple[TargetChoice, ...]) -> Compute | None:
-    for choice in targets:
-        if choice.part == "compute":
-            return Compute(choice.kind)
-    return None
+    """Return where steps run, if the spec says so: `kubernetes` pipelines can only run there."""
+    kinds = {choice.part: choice.kind for choice in targets}
+    if "compute" in kinds:
+        return Compute(kinds["compute"])
+    return Compute.KUBERNETES if kinds.get("pipelines") == "kubernetes" else None
 
 
 def _dataset(

@@ -32,38 +32,36 @@ def lint(spec: Spec, application: Application) -> Iterator[Diagnostic]:
     for pipeline in application.pipelines:
         for step in pipeline.all_steps:
             yield from _place(step, application)
-    for noun, at in spec.later_nouns:
-        yield Diagnostic(
-            code=codes.NOT_COMPILED,
-            message=f"`{noun}` is checked for its shape, but nothing is derived from it yet",
-            at=at,
-            help=("work that must run today goes into `pipelines`",),
-        )
+    yield from _later(spec)
+
+
+def _later(spec: Spec) -> Iterator[Diagnostic]:
+    """Say once which nouns nothing is derived from: they are never dropped in silence."""
+    if not spec.later_nouns:
+        return
+    names = ", ".join(f"`{noun}`" for noun, _ in spec.later_nouns)
+    (_, first), *others = spec.later_nouns
+    yield Diagnostic(
+        code=codes.NOT_COMPILED,
+        message=f"only the shape of {names} is checked: nothing is derived from it yet",
+        at=first,
+        labels=tuple(Label(at, "likewise") for _, at in others),
+        help=("work that must run today goes into `pipelines`",),
+    )
 
 
 def _place(step: Step, application: Application) -> Iterator[Diagnostic]:
     """Report a step whose image does not fit where steps run (decision B26)."""
-    compute = application.compute
-    if compute is None:
+    if application.compute is not Compute.PROCESS or step.image is None:
         return
     chosen = application.target("compute")
-    labels = (Label(chosen.at, "chosen here"),) if chosen is not None else ()
-    if compute is Compute.PROCESS and step.image is not None:
-        yield Diagnostic(
-            code=codes.COMPUTE_MISMATCH,
-            message=f"`{step.id}` has an image, but steps run as plain processes",
-            at=step.image.at,
-            labels=labels,
-            help=("remove the image, or set `targets.compute` to `docker` or `kubernetes`",),
-        )
-    elif compute is not Compute.PROCESS and step.image is None:
-        yield Diagnostic(
-            code=codes.COMPUTE_MISMATCH,
-            message=f"`{step.id}` has no image, but steps run in containers",
-            at=step.at.key(),
-            labels=labels,
-            help=("give it `image`, or write `build` in `defaults`",),
-        )
+    yield Diagnostic(
+        code=codes.COMPUTE_MISMATCH,
+        message=f"`{step.id}` has an image, but steps run as plain processes",
+        at=step.image.at,
+        labels=(Label(chosen.at, "chosen here"),) if chosen is not None else (),
+        help=("remove the image, or set `targets.compute` to `docker` or `kubernetes`",),
+    )
 
 
 def _secrets(spec: Spec) -> Iterator[Diagnostic]:

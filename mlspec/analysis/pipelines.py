@@ -17,7 +17,7 @@ from mlspec.analysis.triggers import build_triggers
 from mlspec.diagnostics.codes import graph as codes
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.graph import topological_order
-from mlspec.ir.model import Matrix, Param, Pipeline, Step
+from mlspec.ir.model import Compute, Matrix, Param, Pipeline, Step
 from mlspec.spec.model import PipelineSpec, RoleSpec, SettingsSpec, Spec, StepSpec
 
 
@@ -34,6 +34,7 @@ class AppContext:
     roles: Mapping[str, RoleSpec]
     formats: Mapping[str, str | None]
     constants: Mapping[str, str]
+    compute: Compute | None = None
 
 
 def build_pipeline(
@@ -94,6 +95,7 @@ def _build(
             roles=context.roles,
             constants=context.constants,
             app=context.spec.app.name,
+            compute=context.compute,
             folder=context.spec.folders.get(step.source, "."),
             final=step is pipeline.final,
         ),

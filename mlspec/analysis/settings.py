@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from mlspec.ir.model import Build, Image, Json
+from mlspec.ir.model import Build, Compute, Image, Json
+from mlspec.source import Origin
 from mlspec.spec.model import Located, SettingsSpec
 
 
@@ -45,17 +46,22 @@ def _merge_native(far: Mapping[str, Json], near: Mapping[str, Json]) -> Mapping[
     return MappingProxyType(merged)
 
 
-def image_of(settings: SettingsSpec, app: str) -> Image | None:
+def image_of(settings: SettingsSpec, app: str, compute: Compute | None, at: Origin) -> Image | None:
     """Return the image of a step, or None when it runs in a process.
 
-    A build's image is named by what it is made from, until `mlspec.lock` knows its digest.
+    A build's image is named by what it is made from, until `mlspec.lock` knows its digest. Where
+    steps run in containers, a step without an image gets the project's own: the checkout on a
+    plain base (docs/adr/0004).
     """
     if settings.image is not None:
         return Image(reference=settings.image.text, at=settings.image.at)
     if settings.build is not None:
-        build, at = settings.build
-        return Image(reference=f"{app}:build-{build_digest(build)}", build=build, at=at)
-    return None
+        build, place = settings.build
+    elif compute in (Compute.DOCKER, Compute.KUBERNETES):
+        build, place = Build(), at
+    else:
+        return None
+    return Image(reference=f"{app}:build-{build_digest(build)}", build=build, at=place)
 
 
 def build_digest(build: Build) -> str:

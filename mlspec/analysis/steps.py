@@ -25,6 +25,7 @@ from mlspec.diagnostics.suggest import nearest
 from mlspec.ir.model import (
     Action,
     Argv,
+    Compute,
     Input,
     Join,
     Matrix,
@@ -53,6 +54,7 @@ class StepContext:
     roles: Mapping[str, RoleSpec]
     constants: Mapping[str, str]
     app: str
+    compute: Compute | None = None
     folder: str = "."
     final: bool = False
 
@@ -84,7 +86,7 @@ def build_step(
         )
     )
     _check_join(spec, needs, found)
-    image = image_of(settings, context.app)
+    image = image_of(settings, context.app, context.compute, spec.at.key())
     if image is not None:
         refuse_references(image.reference, image.at, "an image", found)
     if action is None:
