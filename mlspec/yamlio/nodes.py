@@ -82,11 +82,19 @@ Node = ScalarNode | SeqNode | MapNode
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document: its id (path of the main file), its tree, and all files it was made from."""
+    """A document: a tree and all files it was made from.
+
+    Attributes:
+        id: path of the main file.
+        root: the tree; an empty mapping when the main file cannot be read as YAML.
+        files: by id; the main file first.
+        readable: False when `root` says nothing, and only `files` is of use (for messages).
+    """
 
     id: str
     root: Node
     files: Mapping[str, SourceFile]
+    readable: bool = True
 
     def node_at(self, route: Route) -> Node | None:
         """Return the node at a route, or None when there is none."""

@@ -17,3 +17,6 @@ ENVIRONMENT_ORDER = Code(
     "environments that come after each other in a circle, or after nothing",
 )
 COMPONENT = Code("ML088", "component", "a component that cannot be read or does not fit its use")
+OVERLAY_FORBIDDEN = Code(
+    "ML089", "overlay-forbidden", "an overlay of something that no environment may change"
+)
