@@ -206,14 +206,15 @@ def _scalar(branches: list[Schema]) -> ScalarShape:
     if len(strings) > 1 or len(numbers) > 1:
         raise MlspecBug("two scalars of the same type as alternatives in the schema")
     string: Schema = strings[0] if strings else {}
+    form = FORMATS[string["x-format"]] if "x-format" in string else None
     allowed = [string["const"]] if "const" in string else string.get("enum")
     return ScalarShape(
         types=frozenset(kinds),
         text=string.get("x-read") == "text",
         only_string=kinds == {"string"},
         allowed=frozenset(allowed) if allowed is not None else None,
-        pattern=re.compile(string["pattern"]) if "pattern" in string else None,
-        form=FORMATS[string["x-format"]] if "x-format" in string else None,
+        pattern=re.compile(string["pattern"]) if "pattern" in string and form is None else None,
+        form=form,
         min_length=string.get("minLength", 0),
         limits=next((b for b in numbers if set(b) & _LIMITS), None),
     )

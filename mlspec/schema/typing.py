@@ -13,10 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 from mlspec.ir.model import Json
-from mlspec.schema.registry import SPEC, Schema, load_schema
+from mlspec.schema.registry import Schema
 from mlspec.schema.shapes import ListShape, MapShape, Place, ScalarShape, ShapeMaker, kind_of
 from mlspec.yamlio.nodes import MapEntry, MapNode, Node, ScalarNode, SeqNode
 from mlspec.yamlio.scalars import is_null, parse_bool, parse_float, parse_int, resolve_plain
@@ -46,17 +45,23 @@ def typed_json(root: Node, schema: Schema) -> Json:
 
 @dataclass(slots=True)
 class Typed:
-    """Plain data, and whether all of it fits the schema."""
+    """Plain data, and what of it does not fit the schema.
+
+    Attributes:
+        misfits: `id` of every mapping and list that has something wrong in it; whoever looks for
+            the reasons need not look anywhere else.
+    """
 
     value: Json
     fits: bool
+    misfits: frozenset[int] = frozenset()
 
 
 def read_typed(root: Node, schema: Schema) -> Typed:
-    """Return the plain data of a tree and whether it is valid by the schema."""
+    """Return the plain data of a tree and what of it is not valid by the schema."""
     reader = _Reader()
     value = reader.read(root, _place_of(schema))
-    return Typed(value, reader.fits)
+    return Typed(value, reader.wrong == 0, frozenset(reader.misfits))
 
 
 def json_type_of(type_name: object) -> str | None:
@@ -69,12 +74,6 @@ _maker = ShapeMaker()
 
 def _place_of(schema: Schema) -> Place:
     return _maker.place(schema)
-
-
-@cache
-def spec_place() -> Place:
-    """Return the place of a whole spec."""
-    return _place_of(load_schema(SPEC))
 
 
 def _scalar_of(types: str) -> ScalarShape:
@@ -95,35 +94,38 @@ _TYPED = {kind: Place(scalar=_scalar_of(kind)) for kind in set(_BY_TYPE.values()
 
 @dataclass(slots=True)
 class _Reader:
-    """One walk. `fits` turns false at the first thing that the schema does not allow."""
+    """One walk. `wrong` counts the things that the schema does not allow."""
 
-    fits: bool = True
-    _free: Place = field(default_factory=Place)
+    wrong: int = 0
+    misfits: set[int] = field(default_factory=set)
 
     def read(self, node: Node, place: Place) -> Json:
         """Return the value of a node."""
         if node.__class__ is ScalarNode:
             shape = place.scalar
             if shape is None:
-                self.fits = False
+                self.wrong += 1
                 return free_scalar(node)
             return self._scalar(node, shape)
-        if node.__class__ is MapNode:
-            if place.mapping is None:
-                self.fits = False
-                return free_value(node)
-            return self._mapping(node, place.mapping)
-        if place.sequence is None:
-            self.fits = False
-            return free_value(node)
-        return self._list(node, place.sequence)  # type: ignore[arg-type] # what is left
+        before = self.wrong
+        value: Json
+        if node.__class__ is MapNode and place.mapping is not None:
+            value = self._mapping(node, place.mapping)
+        elif node.__class__ is SeqNode and place.sequence is not None:
+            value = self._list(node, place.sequence)
+        else:
+            self.wrong += 1
+            value = free_value(node)
+        if self.wrong > before:
+            self.misfits.add(id(value))
+        return value
 
     def _scalar(self, node: ScalarNode, shape: ScalarShape) -> Json:
         value = scalar_value(node, shape)
         kind = kind_of(value)
         right = kind in shape.types or (kind == "integer" and "number" in shape.types)
         if not right or not shape.accepts(value):
-            self.fits = False
+            self.wrong += 1
         return value
 
     def _list(self, node: SeqNode, shape: ListShape) -> list[Json]:
@@ -131,9 +133,9 @@ class _Reader:
         values = [self.read(item, place) for item in items]
         count = len(values)
         if count < shape.fewest or (shape.most is not None and count > shape.most):
-            self.fits = False
+            self.wrong += 1
         if shape.unique and count > 1 and len({_identity(value) for value in values}) < count:
-            self.fits = False
+            self.wrong += 1
         return values
 
     def _mapping(self, node: MapNode, shape: MapShape) -> dict[str, Json]:
@@ -143,21 +145,21 @@ class _Reader:
         for key, entry in node.entries.items():
             place = properties.get(key, extra)
             if names is not None and names.search(key) is None:
-                self.fits = False
+                self.wrong += 1
             if place is not None:
                 value = self.read(entry.value, place)
                 out[key] = typed.get(key, value)
             else:
                 if not shape.open and (shape.free is None or shape.free.search(key) is None):
-                    self.fits = False
+                    self.wrong += 1
                 out[key] = free_value(entry.value)
         for key in shape.required:
             if key not in out:
-                self.fits = False
+                self.wrong += 1
         if len(out) < shape.fewest or (shape.most is not None and len(out) > shape.most):
-            self.fits = False
+            self.wrong += 1
         if shape.rules and not keeps_rules(out, shape.schema):
-            self.fits = False
+            self.wrong += 1
         return out
 
     def _typed(self, entries: Mapping[str, MapEntry], shape: MapShape) -> dict[str, Json]:
@@ -255,3 +257,12 @@ def _identity(value: Json) -> object:
         case bool():
             return ("bool", value)
     return value
+
+
+def scalar_types_match(text: str, types: set[str]) -> bool:
+    """Return whether plain text would be a number or boolean that one of the types takes."""
+    kind = kind_of(resolve_plain(text))
+    return (kind in types or (kind == "integer" and "number" in types)) and kind in _UNQUOTED
+
+
+_UNQUOTED = {"integer", "number", "boolean"}

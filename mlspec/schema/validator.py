@@ -1,0 +1,38 @@
+"""Checks the shape of a document against the schema of the language.
+
+Duty: `check_shape` returns the plain data of a document, its scalars typed by the schema, or a
+diagnostic for every root cause; all independent ones in one run. A valid document is walked once
+and `jsonschema` is never imported; only when something does not fit does the library look for the
+reasons, and only where something is wrong.
+"""
+
+from __future__ import annotations
+
+from mlspec.diagnostics.model import Result
+from mlspec.errors import MlspecBug
+from mlspec.ir.model import Json
+from mlspec.schema.registry import SPEC, Schema, load_schema
+from mlspec.schema.typing import read_typed
+from mlspec.yamlio.nodes import Document
+
+
+def check_shape(document: Document, definition: str | None = None) -> Result[Json]:
+    """Check a document; the value is None when its shape is wrong.
+
+    Args:
+        document: a whole spec, or a part of one.
+        definition: the definition of the schema that a part follows (`fragment`: an included
+            file); None: a whole spec.
+    """
+    schema: Schema = load_schema(SPEC, definition)
+    typed = read_typed(document.root, schema)
+    if typed.fits:
+        return Result(typed.value)
+    # Only now: a valid document must not pay for the library.
+    from mlspec.schema.explain import explain
+    from mlspec.schema.keywords import failures
+
+    diagnostics = explain(document, failures(typed.value, schema, typed.misfits))
+    if not diagnostics:
+        raise MlspecBug("the two walks over the schema disagree")
+    return Result(None, diagnostics)
