@@ -19,7 +19,7 @@ def check_cycles(
     for cycle in cycles(needs):
         pairs = list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
         places = [(*_edge(steps[one], other), one, other) for one, other in pairs]
-        shown = " -> ".join((*reversed(cycle), cycle[-1]))
+        shown = " -> ".join((cycle[0], *reversed(cycle[1:]), cycle[0]))
         first_at, first_text, _, _ = places[0]
         found.append(
             Diagnostic(

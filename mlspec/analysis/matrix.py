@@ -6,6 +6,7 @@ order. A matrix has 1 to 200 combinations with distinct entry names.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 from mlspec.diagnostics.codes import graph as codes
@@ -25,13 +26,8 @@ def build_matrix(
 
     The dynamic axis keeps its reference as text in `step`; `mlspec.analysis.edges` resolves it.
     """
-    rows, keys = _rows(spec, step, found)
-    if rows is None:
-        return None
     dynamic = _dynamic(spec, step, found)
-    if dynamic is not None:
-        keys = tuple(sorted((*keys, dynamic.key)))
-    size = len(rows) * (dynamic.max if dynamic is not None else 1)
+    size = _size(spec)
     if not 1 <= size <= LIMIT:
         found.append(
             Diagnostic(
@@ -43,8 +39,21 @@ def build_matrix(
             )
         )
         return None
+    rows, keys = _rows(spec, step, found)
+    if rows is None:
+        return None
+    if dynamic is not None:
+        keys = tuple(sorted((*keys, dynamic.key)))
     _check_names(rows, step, spec.at, found)
     return Matrix(keys=keys, rows=rows, dynamic=dynamic, parallel=parallel, at=spec.at)
+
+
+def _size(spec: MatrixSpec) -> int:
+    """Return the most combinations that a matrix can have."""
+    if spec.rows:
+        return len(spec.rows)
+    counts = (axis.max if isinstance(axis, DynamicAxisSpec) else len(axis) for _, axis in spec.axes)
+    return math.prod(counts)
 
 
 def _rows(
@@ -69,11 +78,6 @@ def _rows(
     )
     keys = tuple(key for key, _ in axes)
     made = (tuple(zip(keys, chosen, strict=True)) for chosen in product(*(v for _, v in axes)))
-    size = 1
-    for _, values in axes:
-        size *= len(values)
-    if size > LIMIT:
-        return tuple(Combination(()) for _ in range(LIMIT + 1)), keys  # refused by its size
     return tuple(Combination(values) for values in made), keys
 
 

@@ -11,9 +11,6 @@ from mlspec.ir.values import scalar_text
 from mlspec.source import Origin
 from mlspec.spec.model import ParamSpec
 
-MOST = 10
-"""Most run parameters: what every engine's form for starting a run can hold."""
-
 
 def canonical_value(text: str, kind: ParamType) -> str | None:
     """Return the one text form of a value of a type, or None when it does not fit."""
@@ -38,15 +35,6 @@ def canonical_value(text: str, kind: ParamType) -> str | None:
 
 def build_params(specs: tuple[ParamSpec, ...], found: list[Diagnostic]) -> tuple[Param, ...]:
     """Return the parameters of a pipeline, sorted by name."""
-    if len(specs) > MOST:
-        found.append(
-            Diagnostic(
-                code=codes.TOO_MANY_PARAMS,
-                message=f"{len(specs)} run parameters are more than the {MOST} that fit everywhere",
-                at=specs[MOST].at.key(),
-                help=("keep settings in a file that a step takes as an input",),
-            )
-        )
     made = []
     for spec in sorted(specs, key=lambda param: param.name):
         enum = tuple(_value(item.text, spec, item.at, found) or item.text for item in spec.enum)

@@ -53,7 +53,6 @@ def build_pipeline(
             built.append(made)
     final = None
     if spec.final is not None:
-        _check_final(spec.final, found)
         final = _build(spec.final, base, around, by_name, spec, context, found)
     ordered = _ordered(tuple(built), found)
     check_outputs((*built, final) if final is not None else tuple(built), found)
@@ -135,30 +134,6 @@ def _surroundings(
                     )
                 )
     return replace(bare, matrices=MappingProxyType(matrices))
-
-
-_NOT_IN_FINALLY = (
-    ("needs", "it runs after every other step"),
-    ("join", "it always runs"),
-    ("when", "it always runs"),
-    ("approvals", "it always runs"),
-    ("matrix", "it runs once"),
-    ("allow_failure", "its failure never fails the run"),
-    ("cache", "it always runs"),
-)
-
-
-def _check_final(final: StepSpec, found: list[Diagnostic]) -> None:
-    for name, why in _NOT_IN_FINALLY:
-        if getattr(final, name):
-            key = "approve" if name == "approvals" else name
-            found.append(
-                Diagnostic(
-                    code=codes.FINALLY_KEY,
-                    message=f"`finally` cannot have `{key}`: {why}",
-                    at=(final.at / key).key(),
-                )
-            )
 
 
 def _ordered(steps: tuple[Step, ...], found: list[Diagnostic]) -> tuple[Step, ...] | None:

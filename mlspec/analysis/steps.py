@@ -221,14 +221,6 @@ def _needs(
                 )
             )
             continue
-        if need.text in needs:
-            found.append(
-                Diagnostic(
-                    code=codes.INPUT_UNUSED_NEED,
-                    message=f"`{spec.id}` needs `{need.text}` twice",
-                    at=need.at,
-                )
-            )
         needs[need.text] = None
     if context.final:
         return needs

@@ -21,16 +21,13 @@ JOIN_WITHOUT_NEEDS = Code(
     "ML069", "join-without-needs", "a join on a step that needs nothing", Severity.WARNING
 )
 BAD_CONDITION = Code("ML070", "bad-condition", "a condition that cannot be read or compared")
-FINALLY_KEY = Code("ML071", "finally-key", "a key that `finally` cannot have")
 COMPUTE_MISMATCH = Code(
     "ML072", "compute-mismatch", "a step whose image does not fit where it runs"
 )
 PARAM_VALUE = Code("ML073", "param-value", "a run parameter's value does not fit its type")
-INPUT_UNUSED_NEED = Code("ML074", "duplicate-need", "a need that is given twice", Severity.WARNING)
 DATA_OUTPUT_ON_MATRIX = Code(
     "ML075", "data-output-on-matrix", "a matrix step cannot produce a data noun"
 )
-TOO_MANY_PARAMS = Code("ML076", "too-many-params", "more run parameters than every engine can take")
 NOT_COMPILED = Code(
     "ML077",
     "not-compiled-yet",
