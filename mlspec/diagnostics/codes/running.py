@@ -17,3 +17,8 @@ RUN_SECRET_MISSING = Code("ML923", "secret-missing", "a secret has no value on t
 RUN_NOT_LOCAL = Code("ML924", "not-local", "something that this machine cannot do for a step")
 RUN_UNKNOWN = Code("ML925", "run-unknown", "a run that does not exist")
 RUN_RESUME = Code("ML926", "cannot-resume", "a run that cannot be continued")
+RUN_QUEUE = Code(
+    "ML927", "run-queue", "one run of the pipeline is going on and another one waits already"
+)
+RUN_DATE = Code("ML928", "run-date", "a `--date` that cannot be read")
+APPROVAL_UNKNOWN = Code("ML929", "approval-unknown", "an approval that nobody asks for")

@@ -1,0 +1,59 @@
+"""Locks that hold across processes and vanish with their holder: `flock` on small files.
+
+A lock file is never removed: removing it would let two holders lock two different files of one
+name. The kernel releases a lock when the last descriptor of it closes, so a killed run leaves none
+behind; a step that inherits the descriptor keeps its lock for as long as it runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+class FileLock:
+    """A lock on a file, held by at most one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Take nothing yet; the file is made when the lock is first tried."""
+        self._path = path
+        self._descriptor: int | None = None
+
+    @property
+    def descriptor(self) -> int | None:
+        """The open descriptor while the lock is held (for a child to inherit)."""
+        return self._descriptor
+
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody holds it.
+
+        Raises:
+            OSError: when the file cannot be made.
+        """
+        if self._descriptor is not None:
+            return True
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def acquire(self, pause: Callable[[], bool]) -> bool:
+        """Take the lock; between tries call `pause`, and give up when it returns True."""
+        while not self.try_acquire():
+            if pause():
+                return False
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, also for children that inherited it."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            os.close(self._descriptor)
+            self._descriptor = None
