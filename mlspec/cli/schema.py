@@ -1,0 +1,34 @@
+"""`mlspec schema`: the JSON Schema of the language, for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlspec.cli import console
+from mlspec.cli.exits import Exit
+from mlspec.schema.registry import SPEC, schema_text
+
+_MODELINE = "# yaml-language-server: $schema="
+
+
+def schema(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write it to a file instead."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of mlspec.yaml: one self-contained file for editors."""
+    text = schema_text(SPEC)
+    if output is None:
+        console.out(text)
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        console.err(f"error: {output}: {(error.strerror or str(error)).lower()}")
+        raise typer.Exit(Exit.NO_INPUT) from None
+    console.err(f"Wrote {output}. First line of the spec: {_MODELINE}{output.as_posix()}")
