@@ -1,0 +1,130 @@
+"""What a pipeline asks that GitHub Actions would not accept or would do differently.
+
+Input: finished IR; output: errors. Only what the capability table cannot say, because it depends
+on values: names, sizes, paths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mlspec.backends.github_actions.jobs import HOSTED_MINUTES, TARGET
+from mlspec.backends.github_actions.steps import is_product, secret_name
+from mlspec.diagnostics.codes.targets import NAME_CLASH, TARGET_LIMIT, UNSUPPORTED
+from mlspec.diagnostics.model import Code, Diagnostic
+from mlspec.ir.model import Application, DataInput, Pipeline, Step
+from mlspec.source import Origin
+
+_MAX_INPUTS = 25
+"""docs.github.com, "Workflow syntax", `on.workflow_dispatch.inputs` (10 until 2025)."""
+_TAKEN = ("GITHUB_", "RUNNER_", "ACTIONS_")
+_ARTIFACT_UNSAFE = re.compile(r'[":<>|*?\r\n]')
+"""Characters that `actions/upload-artifact` refuses in a path."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SECRET = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+
+
+def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
+    """Yield an error for everything that cannot be written."""
+    if len(pipeline.params) > _MAX_INPUTS:
+        yield _error(
+            TARGET_LIMIT,
+            f"pipeline `{pipeline.id}` has {len(pipeline.params)} params; GitHub Actions takes "
+            f"{_MAX_INPUTS}",
+            pipeline.at / "params",
+        )
+    yield from _check_secrets(pipeline)
+    for step in pipeline.all_steps:
+        yield from _check_step(application, pipeline, step)
+
+
+def _check_step(application: Application, pipeline: Pipeline, step: Step) -> Iterator[Diagnostic]:
+    yield from _check_names(step)
+    for item in step.inputs:
+        if isinstance(item, DataInput) and application.dataset(item.data).source is None:
+            yield _error(
+                UNSUPPORTED,
+                f"GitHub Actions cannot hand data `{item.data}` to step `{step.id}`: it is kept "
+                "in the store, and artifacts do not outlive a run",
+                item.at,
+                "give the data a `source`, or run this pipeline on another target",
+            )
+    if step.matrix is not None and step.matrix.dynamic is not None and not is_product(step):
+        yield _error(
+            UNSUPPORTED,
+            f"the run-time matrix of step `{step.id}` has rows that GitHub Actions cannot write",
+            step.matrix.at,
+        )
+    is_native = any(
+        isinstance(found := native.get(TARGET), dict) and "runs-on" in found
+        for native in (step.native, pipeline.native, application.environment.native)
+    )
+    if step.timeout is not None and step.timeout.whole_minutes > HOSTED_MINUTES and not is_native:
+        yield _error(
+            TARGET_LIMIT,
+            f"step `{step.id}` may take {step.timeout}; a runner hosted by GitHub ends a job "
+            "after 6h",
+            step.at / "timeout",
+            "choose your own runner: `native: {github-actions: {runs-on: self-hosted}}`",
+        )
+
+
+def _check_names(step: Step) -> Iterator[Diagnostic]:
+    names = [name for name, _ in step.env] + [secret.variable for secret in step.secrets]
+    for name in names:
+        if name.upper().startswith(_TAKEN):
+            yield _error(
+                TARGET_LIMIT,
+                f"step `{step.id}` sets `{name}`; GitHub Actions keeps names that begin with "
+                f"{', '.join(f'`{prefix}`' for prefix in _TAKEN)} for itself",
+                step.at / "env",
+            )
+    paths = [output.path for output in step.outputs]
+    paths += [step.metrics] if step.metrics else []
+    paths += list(step.report)
+    for path in paths:
+        if _CONTROL.search(path):
+            yield _error(
+                TARGET_LIMIT,
+                f"step `{step.id}` has a path with a control character",
+                step.at,
+            )
+    for path in step.report:
+        if _ARTIFACT_UNSAFE.search(path):
+            yield _error(
+                TARGET_LIMIT,
+                f"an artifact on GitHub Actions cannot hold the file `{path}`: "
+                'none of `" : < > | * ?` may stand in its name',
+                step.at / "report",
+            )
+    if step.matrix is not None and {row.name for row in step.matrix.rows} & {".", ".."}:
+        yield _error(
+            TARGET_LIMIT,
+            f"a combination of the matrix of step `{step.id}` gives no file name",
+            step.matrix.at,
+        )
+
+
+def _check_secrets(pipeline: Pipeline) -> Iterator[Diagnostic]:
+    known: dict[str, str] = {}
+    for step in pipeline.all_steps:
+        for secret in step.secrets:
+            name = secret_name(secret.name)
+            if not _SECRET.match(name) or name.startswith("GITHUB_"):
+                yield _error(
+                    TARGET_LIMIT,
+                    f"`{name}` cannot be the name of a secret on GitHub Actions",
+                    step.at / "secrets",
+                )
+            if known.setdefault(name, secret.name) != secret.name:
+                yield _error(
+                    NAME_CLASH,
+                    f"secrets `{known[name]}` and `{secret.name}` are both `{name}` on GitHub "
+                    "Actions",
+                    step.at / "secrets",
+                )
+
+
+def _error(code: Code, message: str, at: Origin, *advice: str) -> Diagnostic:
+    return Diagnostic(code=code, message=message, at=at, help=advice)
