@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeGuard
 
 Data: TypeAlias = "str | int | float | bool | Sequence[Data] | Mapping[str, Data] | None"
 
@@ -44,6 +44,8 @@ _WORDS = frozenset(
 _NUMBER_LIKE = re.compile(r"[-+.]?[0-9._]|[eE][0-9]|\.(inf|nan)", re.IGNORECASE)
 _BLOCK = re.compile(r"[\x20-\x7e\n]+\Z")
 _PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_KEY = 1000  # readers look for the `:` of a key in the next 1,024 characters
 
 
 class Commented(str):
@@ -72,31 +74,46 @@ def dump(data: Data, comment: str = "") -> str:
 
     Raises:
         TypeError: for any other type, or a number that is not finite.
+        ValueError: for text that YAML cannot hold: half of a surrogate pair.
     """
-    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines = _head(comment)
     _put(data, 0, lines, "")
     return "\n".join(lines) + "\n"
 
 
 def dump_all(documents: Sequence[Data], comment: str = "") -> str:
     """Return several documents in one file, separated by `---`."""
-    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+    head = "".join(f"{line}\n" for line in _head(comment))
     return head + "---\n".join(dump(document) for document in documents)
+
+
+def _head(comment: str) -> list[str]:
+    text = comment.rstrip("\n")
+    return [f"# {_one_line(line)}".rstrip() for line in text.split("\n")] if text else []
+
+
+def _one_line(comment: str) -> str:
+    """Return a comment that stays one: a line break in it would end it and start YAML."""
+    return "".join(character if character.isprintable() else "?" for character in comment)
 
 
 def _put(data: Data, indent: int, lines: list[str], lead: str) -> None:
     """Append `data`; `lead` is what already stands on its first line (`key:` or `-`)."""
     if isinstance(data, Mapping):
         _put_mapping(data, indent, lines, lead)
-    elif isinstance(data, Sequence) and not isinstance(data, str):
+    elif _is_sequence(data):
         _put_sequence(data, indent, lines, lead)
     elif isinstance(data, str) and not isinstance(data, Commented) and _fits_block(data):
         _put_block(data, indent, lines, lead)
     else:
         text = scalar(data)
         if isinstance(data, Commented):
-            text = f"{text} # {data.comment}"
+            text = f"{text} # {_one_line(data.comment)}"
         lines.append(f"{lead} {text}" if lead else text)
+
+
+def _is_sequence(data: Data) -> TypeGuard[Sequence[Data]]:
+    return isinstance(data, Sequence) and not isinstance(data, str | bytes | bytearray)
 
 
 def _put_mapping(data: Mapping[str, Data], indent: int, lines: list[str], lead: str) -> None:
@@ -110,7 +127,12 @@ def _put_mapping(data: Mapping[str, Data], indent: int, lines: list[str], lead: 
         if not isinstance(key, str):
             raise TypeError(f"a key of emitted YAML must be a string, not {key!r}")
         start = f"{lead} " if inline and number == 0 else " " * indent
-        _put(value, indent + 2, lines, f"{start}{_key(key)}:")
+        written = _key(key)
+        if len(written) > _LONGEST_KEY:
+            lines.append(f"{start}? {written}")
+            _put(value, indent + 2, lines, " " * indent + ":")
+        else:
+            _put(value, indent + 2, lines, f"{start}{written}:")
 
 
 def _put_sequence(data: Sequence[Data], indent: int, lines: list[str], lead: str) -> None:
@@ -120,7 +142,7 @@ def _put_sequence(data: Sequence[Data], indent: int, lines: list[str], lead: str
     if lead:
         lines.append(lead)
     for item in data:
-        if isinstance(item, Sequence) and not isinstance(item, str) and item:
+        if _is_sequence(item) and item:
             lines.append(" " * indent + "-")
             _put_sequence(item, indent + 2, lines, "")
         else:
@@ -155,8 +177,10 @@ def _key(key: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """Return the double-quoted spelling; YAML has no surrogate pairs, unlike JSON."""
-    return _PAIR.sub(_astral, json.dumps(text))
+    """Return the double-quoted spelling; YAML has no surrogate pairs and no DEL, unlike JSON."""
+    if _SURROGATE.search(text):
+        raise ValueError(f"YAML cannot hold half of a surrogate pair: {text!r}")
+    return _PAIR.sub(_astral, json.dumps(text)).replace("\x7f", "\\x7f")
 
 
 def _astral(pair: re.Match[str]) -> str:
@@ -173,6 +197,7 @@ def scalar(value: Data) -> str:
 
     Raises:
         TypeError: for anything that is not a scalar, and for numbers that are not finite.
+        ValueError: for text with half of a surrogate pair.
     """
     match value:
         case None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.diagnostics.model import RawPlace
@@ -105,6 +105,7 @@ def test_locate__sub_range_of_nothing_is_the_whole_scalar():
     assert underlined(document("k: a b\n"), (ROOT / "k").within(1, 2)) == "a b"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=30))
 def test_locate__sub_range_of_quoted_text_never_leaves_the_scalar(text):
     written = "'" + text.replace("'", "''") + "'"
