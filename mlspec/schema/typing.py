@@ -148,7 +148,11 @@ class _Reader:
                 self.wrong += 1
             if place is not None:
                 value = self.read(entry.value, place)
-                out[key] = typed.get(key, value)
+                if key in typed:
+                    if id(value) in self.misfits:
+                        self.misfits.add(id(typed[key]))
+                    value = typed[key]
+                out[key] = value
             else:
                 if not shape.open and (shape.free is None or shape.free.search(key) is None):
                     self.wrong += 1
@@ -176,7 +180,10 @@ class _Reader:
                 case ScalarNode():
                     found[key] = self.read(entry.value, place)
                 case SeqNode(items=items) if all(isinstance(item, ScalarNode) for item in items):
+                    before = self.wrong
                     found[key] = [self.read(item, place) for item in items]
+                    if self.wrong > before:
+                        self.misfits.add(id(found[key]))
         return found
 
 

@@ -52,7 +52,7 @@ def run_case(path: Path, check: Callable[[Path], Iterable[Found]]) -> None:
         else:
             left.remove(match)
     found = "\n".join(map(str, left)) or "nothing"
-    assert not missing and not left, (
+    assert [*missing, *left] == [], (
         f"{path.name}\nexpected and not found:\n"
         + ("\n".join(missing) or "nothing")
         + f"\nfound and not expected:\n{found}"
@@ -82,7 +82,7 @@ def check_shape_only(path: Path) -> list[Found]:
         place = locate(document, one.at)
         assert place is not None
         line = place[0].position(place[1].start).line
-        text = " | ".join((one.message, *one.help))
+        text = " | ".join((one.message, one.label, *one.help))
         found.append(Found(line, _LETTERS[one.severity.value], one.code.id, text))
     return found
 
@@ -99,7 +99,7 @@ def check_everything(path: Path) -> list[Found]:
             one.primary.start.line if one.primary is not None else 0,
             _LETTERS[one.severity.value],
             one.code,
-            " | ".join((one.message, *one.help)),
+            " | ".join((one.message, one.label, *one.help)),
         )
         for one in report.diagnostics
     ]
