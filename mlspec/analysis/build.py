@@ -13,6 +13,7 @@ from mlspec.analysis.environments import build_environment, effective_targets, f
 from mlspec.analysis.graph import check_producers
 from mlspec.analysis.lints import lint
 from mlspec.analysis.pipelines import AppContext, build_pipeline
+from mlspec.analysis.roles import find_role
 from mlspec.analysis.texts import resolve_constants
 from mlspec.diagnostics.model import Diagnostic, Result
 from mlspec.ir.model import Application, Compute, DataSet, TargetChoice
@@ -40,6 +41,8 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
         constants=constants,
         compute=compute,
     )
+    if spec.app.owner is not None and spec.roles:
+        find_role(spec.app.owner, context.roles, "the application is owned by", found)
     made = [
         build_pipeline(pipeline, context, found)
         for pipeline in sorted(spec.pipelines, key=lambda pipeline: pipeline.id)

@@ -59,10 +59,11 @@ def build_pipeline(
     if ordered is None:
         return None
     owner = spec.owner or context.spec.app.owner
-    notify: tuple[str, ...] = ()
-    if owner is not None and context.roles:
-        role = find_role(owner, context.roles, f"pipeline `{spec.id}` is owned by", found)
-        notify = role.notify if role is not None else ()
+    role = None
+    if spec.owner is not None and context.roles:
+        role = find_role(spec.owner, context.roles, f"pipeline `{spec.id}` is owned by", found)
+    elif owner is not None:
+        role = context.roles.get(owner.text)
     return Pipeline(
         id=spec.id,
         owner=owner.text if owner is not None else "",
@@ -71,7 +72,7 @@ def build_pipeline(
         triggers=build_triggers(spec.trigger, context.formats, context.spec.models, found),
         steps=ordered,
         final=final,
-        notify=notify,
+        notify=role.notify if role is not None else (),
         at=spec.at,
     )
 

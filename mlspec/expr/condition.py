@@ -17,7 +17,7 @@ from mlspec.ir.model import Op
 
 _CONDITION = re.compile(
     r"\s*(?P<subject>[A-Za-z][A-Za-z0-9_-]*)\.(?P<name>[A-Za-z][A-Za-z0-9_]*)"
-    r"\s*(?P<op>[<>=!]=?)\s*(?P<value>\S(?:.*\S)?)\s*\Z",
+    r"\s*(?P<op>[<>=!]=?)\s*(?P<value>[^\s<>=!](?:.*\S)?)\s*\Z",
     re.DOTALL,
 )
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?\Z")
