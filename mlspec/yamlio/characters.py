@@ -14,8 +14,6 @@ _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f"
 _BREAKS = "\x85\u2028\u2029"
 _BIDI = "\u202a-\u202e\u2066-\u2069"
 _BAD = re.compile(f"[{_CONTROL}{_BREAKS}{_BIDI}\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)")
-_INVISIBLE = "\xa0\xad\u200b-\u200f\u2060\ufeff\ufffe\uffff\ud800-\udfff"
-_UNPRINTABLE = re.compile(f"[{_CONTROL}\t\r\n{_BREAKS}{_BIDI}{_INVISIBLE}]")
 _NAMES = {
     "\x00": "a null character",
     "\x1b": "an escape character, which starts a terminal command",
@@ -51,7 +49,9 @@ def without_bad_characters(text: str) -> str:
 def shown(text: str, limit: int = 60) -> str:
     """Return text in backticks for a message: one line, nothing invisible, at most `limit` long."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    clean = _UNPRINTABLE.sub(
-        lambda m: m.group().encode("unicode_escape", "surrogatepass").decode(), cut
-    )
+    clean = "".join(one if one.isprintable() else _escaped(one) for one in cut)
     return f"'{clean}'" if "`" in clean else f"`{clean}`"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
