@@ -56,7 +56,8 @@ def build_input(
     spec: InputSpec, step: StepSpec, folder: str, around: Surroundings, found: list[Diagnostic]
 ) -> Input | None:
     """Return what an input names, or None when it names nothing."""
-    refuse_references(spec.text, spec.at, "an input", found)
+    if refuse_references(spec.text, spec.at, "an input", found):
+        return None
     if "/" in spec.text:
         path = project_path(spec.text, folder, spec.at, "the input", found)
         if path is not None and spec.mode is StageMode.URI:
@@ -183,7 +184,8 @@ def build_output(
     spec: OutputSpec, folder: str, around: Surroundings, found: list[Diagnostic]
 ) -> Output | None:
     """Return an output, or None when its value is neither a path nor a data noun."""
-    refuse_references(spec.text, spec.at, "an output", found)
+    if refuse_references(spec.text, spec.at, "an output", found):
+        return None
     if "/" in spec.text:
         path = project_path(spec.text, folder, spec.at, "the output", found)
         return None if path is None else Output(name=spec.name, path=path, at=spec.at)

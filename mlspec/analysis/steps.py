@@ -155,7 +155,8 @@ def _path(
 ) -> str | None:
     if item is None:
         return None
-    refuse_references(item.text, item.at, what, found)
+    if refuse_references(item.text, item.at, what, found):
+        return None
     return project_path(item.text, context.folder, item.at, what, found)
 
 

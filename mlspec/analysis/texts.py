@@ -209,9 +209,9 @@ def _unknown(
     )
 
 
-def refuse_references(text: str, at: Origin, what: str, found: list[Diagnostic]) -> None:
-    """Report references in a value where none is resolved (decision B4)."""
-    found.extend(
+def refuse_references(text: str, at: Origin, what: str, found: list[Diagnostic]) -> bool:
+    """Report references in a value where none is resolved (decision B4); return whether any."""
+    refused = [
         Diagnostic(
             code=codes.REFERENCE_NOT_ALLOWED,
             message=f"{what} cannot hold a `${{…}}` reference",
@@ -220,7 +220,9 @@ def refuse_references(text: str, at: Origin, what: str, found: list[Diagnostic])
         )
         for reference in find_references(text)
         if reference.namespace in NAMESPACES
-    )
+    ]
+    found.extend(refused)
+    return bool(refused)
 
 
 def resolve_constants(
