@@ -15,16 +15,15 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from mlspec.ir.graph import ancestors
 from mlspec.ir.joins import Outcome
 from mlspec.ir.model import Combination, Step, StepInput
-from mlspec.runtime import approvals, model, records
-from mlspec.runtime.approvals import Request, Standing
+from mlspec.runtime import model, records
 from mlspec.runtime.attempt import AttemptEnd, Setting, Task, make_attempt
 from mlspec.runtime.conditions import Metrics, Unanswerable, all_hold, read_metrics
+from mlspec.runtime.desk import Desk
+from mlspec.runtime.earlier import Earlier
 from mlspec.runtime.model import RunResult, stamp
 from mlspec.runtime.progress import (
     ApprovalOver,
@@ -40,7 +39,7 @@ from mlspec.runtime.progress import (
     StepOver,
     StepStarted,
 )
-from mlspec.runtime.records import AttemptRecord, InstanceRecord, RunRecord, StepRecord
+from mlspec.runtime.records import AttemptRecord, InstanceRecord, RunRecord
 from mlspec.runtime.scheduler import NO_MATRIX, Command, Decide, Launch, Scheduler, StepEnded
 from mlspec.runtime.staging import StagingError, check_names, run_time_values
 
@@ -87,22 +86,19 @@ class Loop:
         """Prepare; nothing starts."""
         self._setting = setting
         self._record = record
-        self._earlier = {step.id: step for step in earlier.steps} if earlier is not None else {}
+        self._earlier = Earlier(setting.pipeline, setting.layout, record, earlier)
         self._observer = observer
         self._events = events
         self._clock = setting.options.clock
         pipeline = setting.pipeline
         self._steps = {step.id: step for step in pipeline.all_steps}
-        needs = {step.id: step.needs for step in pipeline.steps}
-        self._above = ancestors(needs, needs)
         self._scheduler = Scheduler(pipeline)
         self._ready: deque[_Instance] = deque()
         self._later: list[tuple[float, int, _Instance]] = []
         self._running: list[_Instance] = []
         self._locked: set[str] = set()
-        self._asked: dict[str, Request] = {}
+        self._desk = Desk(setting.layout, record)
         self._changed: set[str] = set()
-        self._expired: set[str] = set()
         self._good: dict[str, tuple[Combination, ...]] = {}
         self._order = itertools.count()
 
@@ -136,7 +132,7 @@ class Loop:
 
     def _patience(self) -> float:
         """Return how long to wait for the next event, in seconds."""
-        limit = _LOOK_FOR_ANSWERS if self._asked else _LONG
+        limit = _LOOK_FOR_ANSWERS if self._desk.is_waiting else _LONG
         if self._later and not self._setting.cancel.asked:
             limit = min(limit, self._later[0][0] - self._clock.monotonic())
         return max(limit, 0.0)
@@ -148,11 +144,10 @@ class Loop:
         while self._later and self._later[0][0] <= now:
             self._ready.append(heapq.heappop(self._later)[2])
         if not self._setting.cancel.asked:
-            for step_id in list(self._asked):
-                self._look_at_answers(step_id)
+            self._look_at_answers()
 
     def _only_waits_for_people(self) -> bool:
-        return bool(self._asked) and not (self._running or self._ready or self._later)
+        return self._desk.is_waiting and not (self._running or self._ready or self._later)
 
     def _follow(self, commands: Iterable[Command]) -> None:
         """Carry out commands, and those that follow from them, in order."""
@@ -223,43 +218,25 @@ class Loop:
     # -------------------------------------------------------------- approvals
 
     def _ask(self, step: Step) -> None:
-        now = self._clock.now()
-        draft = Request(
-            run=self._record.id,
-            pipeline=self._record.pipeline,
-            step=step.id,
-            wanted=(),
-            subject=self._record.step(step.id).definition,
-            asked=stamp(now),
-            expires=stamp(now + timedelta(0)),
-        )
-        request = approvals.ask(self._setting.layout.project, draft, step.approvals, now)
-        self._asked[step.id] = request
-        self._record.step(step.id).reason = "waits for approval"
+        record = self._record.step(step.id)
+        record.reason = "waits for approval"
+        request = self._desk.ask(step, record.definition, self._clock.now())
         self._save()
         for approval in step.approvals:
             text = f"{approval.role}: run {request.run} asks for approval of `{step.id}`"
             self._notify(approval.notify, text)
         self._observer.on(ApprovalWanted(request))
 
-    def _look_at_answers(self, step_id: str) -> None:
-        request = self._asked[step_id]
-        project = self._setting.layout.project
-        standing = approvals.standing(project, request, self._clock.now())
-        if standing.approved is None:
-            return
-        del self._asked[step_id]
-        approvals.close(project, request, standing)
-        self._observer.on(ApprovalOver(step_id, standing.approved, standing.reason))
-        self._follow(self._after_approval(self._steps[step_id], standing))
-
-    def _after_approval(self, step: Step, standing: Standing) -> tuple[Command, ...]:
-        self._record.step(step.id).reason = standing.reason
-        if standing.approved:
-            return self._admit(step)
-        if standing.expired:
-            self._expired.add(step.id)
-        return self._refuse(step, Outcome.FAILED, standing.reason)
+    def _look_at_answers(self) -> None:
+        for step_id, standing in self._desk.answered(self._clock.now()):
+            approved = bool(standing.approved)
+            self._observer.on(ApprovalOver(step_id, approved, standing.reason))
+            step = self._steps[step_id]
+            self._record.step(step_id).reason = standing.reason
+            if approved:
+                self._follow(self._admit(step))
+            else:
+                self._follow(self._refuse(step, Outcome.FAILED, standing.reason))
 
     def _notify(self, to: tuple[str, ...], text: str) -> None:
         if to:
@@ -270,35 +247,13 @@ class Loop:
     def _launch(self, step: Step, combination: Combination) -> tuple[Command, ...]:
         record = self._record.step(step.id).instance(combination.name)
         assert record is not None  # noqa: S101  made when the step was admitted
-        known = self._earlier.get(step.id)
-        before = known.instance(combination.name) if known is not None else None
-        if before is not None:
-            record.attempts = before.attempts
-            if known is not None and self._still_good(step, known, before):
-                record.outcome, record.reused = before.outcome, "resume"
-                record.metrics, record.seconds = before.metrics, before.seconds
-                record.reason = "succeeded before the run was resumed"
-                self._observer.on(InstanceEnded(step.id, record))
-                self._note_good(step, combination)
-                return self._scheduler.finish(step.id, combination, Outcome.SUCCESS)
+        if self._earlier.gives(step, record, self._changed):
+            self._observer.on(InstanceEnded(step.id, record))
+            self._note_good(step, combination)
+            return self._scheduler.finish(step.id, combination, Outcome.SUCCESS)
         self._changed.add(step.id)
         self._ready.append(_Instance(step=step, combination=combination, record=record))
         return ()
-
-    def _still_good(self, step: Step, known: StepRecord, before: InstanceRecord) -> bool:
-        """Whether an earlier success counts: same definition, and nothing above it ran anew."""
-        if step.id not in self._above or self._above[step.id] & self._changed:
-            return False
-        same = known.definition == self._record.step(step.id).definition
-        return same and before.outcome == Outcome.SUCCESS.value and self._is_there(step, before)
-
-    def _is_there(self, step: Step, before: InstanceRecord) -> bool:
-        layout = self._setting.layout
-        outputs = all(
-            layout.output(step.id, before.combination, output).exists() for output in step.outputs
-        )
-        metrics = step.metrics is None or layout.metrics(step.id, before.combination).is_file()
-        return outputs and metrics
 
     def _dispatch(self, workers: ThreadPoolExecutor) -> None:
         """Start what can start; an instance whose lock is taken lets others go first."""
@@ -398,11 +353,10 @@ class Loop:
         if ended.by_join:
             record.reason = self._why_not(self._steps[ended.step], ended.outcome)
         elif record.instances and ended.outcome is Outcome.FAILED:
-            record.reason = _first_failure(record)
+            record.reason = record.first_failure()
         elif ended.outcome is Outcome.SUCCESS:
             record.reason = ""
-        known = self._earlier.get(ended.step)
-        if known is not None and known.outcome != record.outcome:
+        if self._earlier.ended_otherwise(record):
             self._changed.add(ended.step)
         self._save()
         self._observer.on(StepOver(ended.step, record))
@@ -427,7 +381,7 @@ class Loop:
                 for step in self._setting.pipeline.steps
                 if scheduler.outcomes[step.id] is Outcome.FAILED and not step.allow_failure
             }
-            code = model.PENDING if failed <= self._expired else model.STEP_FAILED
+            code = model.PENDING if failed <= self._desk.expired else model.STEP_FAILED
         record.state, record.ended = state, stamp(self._clock.now())
         self._save()
         if state == records.ENDED_BADLY:
@@ -438,15 +392,3 @@ class Loop:
 
     def _save(self) -> None:
         records.save(self._record, self._setting.layout.folder)
-
-
-def _first_failure(record: StepRecord) -> str:
-    """Say why a step failed: its first failing instance's reason."""
-    failed = [one for one in record.instances if one.outcome == Outcome.FAILED.value]
-    if not failed:
-        return record.reason
-    first = failed[0]
-    if not first.combination:
-        return first.reason
-    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return f"{first.combination}: {first.reason}{more}"

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mlspec.ir.joins import Outcome
 from mlspec.runtime.model import STATE_FOLDER
 
 FORMAT_VERSION = "1.0"
@@ -83,6 +84,15 @@ class StepRecord:
     def instance(self, combination: str) -> InstanceRecord | None:
         """Return an instance by the name of its combination."""
         return next((one for one in self.instances if one.combination == combination), None)
+
+    def first_failure(self) -> str:
+        """Say why the step failed: the first failing instance's reason, and how many more."""
+        failed = [one for one in self.instances if one.outcome == Outcome.FAILED.value]
+        if not failed:
+            return self.reason
+        first = failed[0]
+        named = f"{first.combination}: {first.reason}" if first.combination else first.reason
+        return named + (f" (and {len(failed) - 1} more)" if len(failed) > 1 else "")
 
 
 @dataclass(slots=True, kw_only=True)
