@@ -264,9 +264,6 @@ def _unknown_target(job: _Job) -> Diagnostic:
 
 
 def _check_all_native(applications: Sequence[Application], found: list[Diagnostic]) -> None:
-    """Check `native` keys against every installed target, the ones not compiled for included."""
-    backends = [backend for name in backend_names() if (backend := load_backend(name)) is not None]
+    """Check `native` keys; the targets that a block names are loaded only when there is one."""
     for application in applications:
-        asked = any(step.native for p in application.pipelines for step in p.all_steps)
-        if asked or application.environment.native:
-            found += check_native(application, backends)
+        found += check_native(application)
