@@ -50,7 +50,6 @@ class Bundle:
             "$schema": "http://json-schema.org/draft-07/schema#",
             "$comment": "Generated from source/ by schemas/bundle.py; do not edit.",
             **spec,
-            "title": "mlspec.yaml, version 1",
             "definitions": dict(sorted(self.definitions.items())),
         }
 

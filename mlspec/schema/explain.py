@@ -292,6 +292,8 @@ class _Explainer:
         return self.make(problem.code, message, *problem.help, fix=fix)
 
     def bad_pattern(self) -> Diagnostic:
+        if self.failure.value == "":
+            return self.empty_text()
         rule = str(self.schema.get("x-rule", ""))
         title = str(self.schema.get("title", ""))
         is_id = self.schema.get("x-code") == shape.BAD_ID.id
