@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from mlspec.diagnostics.codes import shape
 from mlspec.diagnostics.model import Code, Diagnostic, Fix, Label
 from mlspec.diagnostics.suggest import nearest
+from mlspec.errors import MlspecBug
 from mlspec.schema.formats import FORMATS
 from mlspec.schema.keywords import Failure
 from mlspec.schema.legal import homes_of
@@ -173,9 +174,9 @@ class _Explainer:
         fix = Fix(f"write `{better}`", at, better) if better else None
         hint = f"write `{better}`" if better else ""
         message = f"{shown(key)} is not a valid {title}"
-        return self.make(
-            shape.BAD_ID, message, str(names.get("x-rule", "")), hint, at=at, label="here", fix=fix
-        )
+        code = shape.BAD_ID if names.get("x-code") == shape.BAD_ID.id else shape.BAD_PATTERN
+        rule = str(names.get("x-rule", ""))
+        return self.make(code, message, rule, hint, at=at, label="here", fix=fix)
 
     def missing_key(self) -> Diagnostic:
         key = self.failure.key
@@ -320,7 +321,7 @@ class _Explainer:
         first = items.index(items[again]) if items else 0
         said = found(items[again]) if items else "a value"
         return self.make(
-            shape.INVALID_SHAPE,
+            shape.REPEATED_ENTRY,
             f"{self.name} holds {said} twice",
             at=self.at / again,
             label="again",
@@ -344,7 +345,7 @@ class _Explainer:
         }
         rule = rules.get(self.failure.keyword)
         if rule is None:
-            return self.make(shape.INVALID_SHAPE, f"{self.name} does not have the required shape")
+            raise MlspecBug(f"no words for the keyword {self.failure.keyword}")
         said = f"has {size}" if isinstance(value, (list, dict)) else f"found `{spelled(value)}`"
         return self.make(shape.OUT_OF_RANGE, f"{self.name} {rule}, {said}")
 

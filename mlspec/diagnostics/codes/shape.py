@@ -16,4 +16,4 @@ BAD_UNIT = Code("ML028", "bad-unit", "a duration, size or share that cannot be r
 BAD_CRON = Code("ML029", "bad-cron", "a schedule that cannot be read or never fires")
 BAD_TIMEZONE = Code("ML030", "bad-timezone", "a time zone that does not exist")
 WRONG_VERSION = Code("ML031", "wrong-version", "the language version is missing or not supported")
-INVALID_SHAPE = Code("ML032", "invalid-shape", "a value that does not have the required shape")
+REPEATED_ENTRY = Code("ML032", "repeated-entry", "a list that holds the same entry twice")
