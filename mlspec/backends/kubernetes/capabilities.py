@@ -1,0 +1,81 @@
+"""What Argo Workflows 3.6 to 4.1 can do for a pipeline: the total capability table."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from mlspec.backends.base import Capabilities, Lowered, Native, Partial, Support, Unsupported
+from mlspec.ir.features import Feature
+
+_CLOSURE = Lowered("`depends` over the results of all ancestors that matter; `failFast: false`")
+_CI = "a pull request or a push starts nothing in a cluster: this belongs to the `ci` target"
+
+_SUPPORT: dict[Feature, Support] = {
+    Feature.SCRIPT: Lowered("`bash` on a file from a ConfigMap, byte for byte"),
+    Feature.ARGV: Native("`container.command`; references are `$(VARIABLE)`"),
+    Feature.IMAGE: Native("`container.image`"),
+    Feature.NO_IMAGE: Unsupported("on Kubernetes every step runs in an image"),
+    Feature.REPO_INPUT: Lowered("a git artifact of `targets.pipelines.repository`"),
+    Feature.STEP_INPUT: Lowered(
+        "an artifact by key; present if the producing task's status is Succeeded"
+    ),
+    Feature.DATA_INPUT_PATH: Lowered("an artifact at the noun's source or newest version"),
+    Feature.DATA_INPUT_URI: Lowered("an environment variable with the address"),
+    Feature.DATA_OUTPUT: Lowered("an artifact, and its key in the ConfigMap `<app>-data`"),
+    Feature.METRICS: Native("an output parameter read from the metrics file"),
+    Feature.REPORT: Lowered("output artifacts, which the Argo user interface shows"),
+    Feature.JOIN_ALL_SUCCESS: _CLOSURE,
+    Feature.JOIN_NONE_FAILED: _CLOSURE,
+    Feature.JOIN_NONE_FAILED_MIN_ONE_SUCCESS: _CLOSURE,
+    Feature.JOIN_ALL_DONE: _CLOSURE,
+    Feature.JOIN_ONE_FAILED: _CLOSURE,
+    Feature.JOIN_ONE_SUCCESS: _CLOSURE,
+    Feature.JOIN_ALL_FAILED: _CLOSURE,
+    Feature.WHEN_METRIC: Lowered("`when` with an expression; a missing metric is an error"),
+    Feature.WHEN_PARAM: Native("`when` with an expression over `workflow.parameters`"),
+    Feature.MATRIX: Lowered("one task for each combination, and one that collects them"),
+    Feature.MATRIX_FOLDER: Lowered("one artifact for each combination, and `index.json`"),
+    Feature.MATRIX_PARTNER: Lowered("the artifact with the same combination in its key"),
+    Feature.DYNAMIC_MATRIX: Native("`withParam`, after a task that checks the values"),
+    Feature.PARALLEL: Lowered("a semaphore"),
+    Feature.RETRY: Native("`retryStrategy`, policy Always; `max_delay` needs Argo 3.7"),
+    Feature.TIMEOUT: Native("`activeDeadlineSeconds` of each attempt's pod"),
+    Feature.PARAMS: Native("workflow parameters; `enum` is offered, not enforced"),
+    Feature.ENV: Native("`container.env`"),
+    Feature.SECRETS: Native("`secretKeyRef` with the key `value`"),
+    Feature.RESOURCES: Native("requests and limits"),
+    Feature.GPU: Native("`nvidia.com/gpu`"),
+    Feature.LOCK: Native("a mutex"),
+    Feature.APPROVAL: Lowered(
+        "a suspended task, answered yes or no; who may answer is a matter of RBAC"
+    ),
+    Feature.APPROVAL_COUNT: Partial(
+        "Argo Workflows does not know who resumed a task: one person can give every approval"
+    ),
+    Feature.ALLOW_FAILURE: Lowered("the verdict task does not look at the step"),
+    Feature.FINALLY: Lowered("an exit handler; a task before the verdict if it reads steps"),
+    Feature.CACHE: Partial("unchanged steps run again", harmless=True),
+    Feature.RUN_ID: Native("`workflow.name`"),
+    Feature.RUN_DATE: Native("`workflow.scheduledTime`, else the time of creation"),
+    Feature.RUN_ATTEMPT: Native("`retries`"),
+    Feature.RUN_STATUS: Lowered("from `workflow.status` or the task that decides"),
+    Feature.RUN_URL: Lowered("below `targets.pipelines.uri`; empty without it"),
+    Feature.SCHEDULE: Native("a CronWorkflow; runs wait for each other at a mutex"),
+    Feature.EVERY: Partial(
+        "Argo Workflows cannot look for new data: start the pipeline from what writes the data"
+    ),
+    Feature.TRIGGER_DATA: Lowered("the pipeline that writes the data starts this one"),
+    Feature.TRIGGER_MODELS: Unsupported("Argo Workflows does not watch the model registry"),
+    Feature.PULL_REQUEST: Unsupported(_CI),
+    Feature.PUSH: Unsupported(_CI),
+    Feature.NOTIFY: Partial(
+        "nobody is told: the channels are an annotation of the WorkflowTemplate", harmless=True
+    ),
+    Feature.IDENTITY: Native("the service account of the steps, with the cloud's annotation"),
+}
+
+CAPABILITIES = Capabilities(
+    support=MappingProxyType(_SUPPORT),
+    native_keys=MappingProxyType({"pod": "object"}),
+    pipeline_native_keys=MappingProxyType({"podGC": "object"}),
+)

@@ -1,0 +1,342 @@
+"""One pipeline's objects: WorkflowTemplate, CronWorkflow and the ConfigMap with its scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TypeAlias, cast
+
+from mlspec.backends.base import LowerOptions
+from mlspec.backends.kubernetes.containers import (
+    RUN_DATE,
+    approval_template,
+    gate_template,
+    limit_key,
+    replace_config_name,
+    step_template,
+)
+from mlspec.backends.kubernetes.context import PipelineContext
+from mlspec.backends.kubernetes.model import Manifest
+from mlspec.backends.kubernetes.names import MAX_CRON_NAME, MAX_NAME, NameTable
+from mlspec.backends.kubernetes.objects import (
+    ARGO,
+    executor_account,
+    files_object,
+    labels,
+    repository_reference,
+    step_account,
+)
+from mlspec.backends.kubernetes.store import Store
+from mlspec.backends.kubernetes.tasks import Plan, Task, close_plan, plan_pipeline, reads_steps
+from mlspec.diagnostics.codes.targets import NAME_TOO_LONG
+from mlspec.diagnostics.model import Diagnostic
+from mlspec.ir.model import Application, Json, Pipeline, Step
+from mlspec.ir.values import Namespace, Ref
+
+Starters: TypeAlias = "tuple[tuple[Task, str], ...]"
+"""Tasks that start other pipelines, with the ids of those."""
+
+KEEP_SECONDS = 7 * 86_400
+"""How long a finished run stays in the cluster."""
+
+
+def lower_pipeline(
+    app: Application, pipeline: Pipeline, options: LowerOptions, store: Store
+) -> tuple[tuple[Manifest, ...], dict[str, str], tuple[Diagnostic, ...]]:
+    """Return a pipeline's objects, its semaphores' limits, and what was found."""
+    ids = [step.id for step in pipeline.all_steps]
+    ctx = PipelineContext(
+        app=app, pipeline=pipeline, options=options, store=store, names=NameTable(ids)
+    )
+    plan = plan_pipeline(ctx)
+    starters = _starters(ctx, plan)
+    close_plan(ctx, plan, tuple(task for task, _ in starters))
+    templates = _templates(ctx, plan, starters)
+    _check_limits(ctx, plan, templates)
+    config = ctx.config_name()
+    spec = replace_config_name(_spec(ctx, templates), config)
+    workflow: dict[str, Json] = {
+        "apiVersion": ARGO,
+        "kind": "WorkflowTemplate",
+        "metadata": _metadata(ctx),
+        "spec": spec,
+    }
+    made = [Manifest(data=workflow, file=pipeline.id, pipeline=pipeline.id)]
+    if ctx.files:
+        made.append(files_object(app, config, ctx.files, pipeline.id))
+    if pipeline.triggers.schedule is not None:
+        made.append(_cron(ctx))
+    limits = {
+        limit_key(step, ctx): str(step.matrix.parallel)
+        for step in pipeline.steps
+        if step.matrix is not None and step.matrix.parallel is not None
+    }
+    return tuple(made), limits, tuple(ctx.found)
+
+
+def _metadata(ctx: PipelineContext) -> dict[str, Json]:
+    metadata: dict[str, Json] = {
+        "name": ctx.full_name,
+        "labels": labels(ctx.app, ctx.pipeline.id),
+    }
+    notes: dict[str, Json] = {}
+    if ctx.pipeline.description:
+        notes["workflows.argoproj.io/description"] = ctx.pipeline.description
+    owner = ctx.pipeline.owner or ctx.app.owner
+    if owner:
+        notes["mlspec/owner"] = owner
+    if ctx.pipeline.notify:
+        notes["mlspec/notify"] = ", ".join(ctx.pipeline.notify)
+    # Argo reads `{{…}}` in annotations of a run, not in those of the template.
+    if notes:
+        metadata["annotations"] = notes
+    return metadata
+
+
+def _spec(ctx: PipelineContext, templates: list[Json]) -> dict[str, Json]:
+    app, pipeline = ctx.app, ctx.pipeline
+    own = dict(cast("Mapping[str, Json]", labels(app, pipeline.id)))
+    spec: dict[str, Json] = {
+        "entrypoint": ctx.entry,
+        "serviceAccountName": step_account(app),
+        "automountServiceAccountToken": False,
+        "executor": {"serviceAccountName": executor_account(app)},
+        "workflowMetadata": {"labels": dict(own)},
+        "podMetadata": {"labels": dict(own)},
+        # `restricted` Pod Security Standard; the group lets any user of an image write.
+        "securityContext": {
+            "runAsNonRoot": True,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "podGC": _pod_gc(ctx),
+        "ttlStrategy": {"secondsAfterCompletion": KEEP_SECONDS},
+        # Two runs of a pipeline never overlap; one waits for the other.
+        "synchronization": {"mutexes": [{"name": f"{app.name}-run-{pipeline.id}"}]},
+    }
+    if ctx.store.repository() is not None:
+        spec["artifactRepositoryRef"] = repository_reference(app)
+    arguments = _arguments(ctx)
+    if arguments:
+        spec["arguments"] = {"parameters": arguments}
+    if pipeline.final is not None and not reads_steps(pipeline.final):
+        spec["onExit"] = ctx.exit
+    spec["templates"] = templates
+    return spec
+
+
+def _pod_gc(ctx: PipelineContext) -> Json:
+    for native in (ctx.pipeline.native, ctx.app.environment.native):
+        ours = native.get("kubernetes")
+        if isinstance(ours, Mapping) and isinstance(ours.get("podGC"), Mapping):
+            return dict(cast("Mapping[str, Json]", ours["podGC"]))
+    return {"strategy": "OnPodSuccess"}
+
+
+def _arguments(ctx: PipelineContext) -> list[Json]:
+    made: list[Json] = []
+    for param in ctx.pipeline.params:
+        one: dict[str, Json] = {"name": param.name}
+        if param.default is not None:
+            one["value"] = ctx.plain(param.default, "a default", param.at)
+        if param.enum:
+            one["enum"] = [ctx.plain(text, "a value", param.at) for text in param.enum]
+        if param.description:
+            one["description"] = ctx.plain(param.description, "a description", param.at)
+        made.append(one)
+    if _uses(ctx.pipeline, "date"):
+        made.append({"name": RUN_DATE, "value": ""})
+    return made
+
+
+def _uses(pipeline: Pipeline, name: str) -> bool:
+    wanted = Ref(Namespace.RUN, name)
+    return any(wanted in step.refs for step in pipeline.all_steps)
+
+
+def _cron(ctx: PipelineContext) -> Manifest:
+    schedule = ctx.pipeline.triggers.schedule
+    assert schedule is not None  # noqa: S101  the caller asked
+    if len(ctx.full_name) > MAX_CRON_NAME:
+        ctx.limit(
+            f"the schedule of `{ctx.pipeline.id}` needs the name `{ctx.full_name}`,"
+            f" and a CronWorkflow's has at most {MAX_CRON_NAME} characters",
+            ctx.pipeline.at,
+            "shorten `app.name` or the pipeline's id",
+            code=NAME_TOO_LONG,
+        )
+    workflow: dict[str, Json] = {"workflowTemplateRef": {"name": ctx.full_name}}
+    if _uses(ctx.pipeline, "date"):
+        given: Json = {"name": RUN_DATE, "value": "{{workflow.scheduledTime}}"}
+        workflow["arguments"] = {"parameters": [given]}
+    spec: dict[str, Json] = {
+        "schedules": [schedule.cron],
+        "timezone": schedule.timezone,
+        # Runs queue up at the mutex of the WorkflowTemplate.
+        "concurrencyPolicy": "Allow",
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 3,
+        "workflowMetadata": {"labels": labels(ctx.app, ctx.pipeline.id)},
+        "workflowSpec": workflow,
+    }
+    data: dict[str, Json] = {
+        "apiVersion": ARGO,
+        "kind": "CronWorkflow",
+        "metadata": {"name": ctx.full_name, "labels": labels(ctx.app, ctx.pipeline.id)},
+        "spec": spec,
+    }
+    return Manifest(data=data, file=ctx.pipeline.id, pipeline=ctx.pipeline.id)
+
+
+# ------------------------------------------------------------------ templates
+
+
+def _templates(ctx: PipelineContext, plan: Plan, starters: Starters) -> list[Json]:
+    made: list[Json] = [
+        {"name": ctx.entry, "dag": {"failFast": False, "tasks": [_task(t) for t in plan.tasks]}}
+    ]
+    made.append(gate_template(ctx.gate))
+    for step in ctx.pipeline.steps:
+        for number, name in enumerate(plan.approvals.get(step.id, ())):
+            made.append(_approval(step, number, name))
+        made.append(step_template(step, ctx))
+        for output, name in plan.publishers.get(step.id, ()):
+            made.append(_publisher(ctx, step, output, name))
+    made.extend(_starter(ctx, task, other) for task, other in starters)
+    final = ctx.pipeline.final
+    if final is not None:
+        made.append(step_template(final, ctx))
+        if not reads_steps(final):
+            made.append(_exit(ctx, final))
+    return made
+
+
+def _task(task: Task) -> dict[str, Json]:
+    made: dict[str, Json] = {"name": task.name, "template": task.template}
+    if task.depends:
+        made["depends"] = task.depends
+    if task.when:
+        made["when"] = task.when
+    if task.with_param:
+        made["withParam"] = task.with_param
+    if task.parameters:
+        given: list[Json] = [{"name": name, "value": value} for name, value in task.parameters]
+        made["arguments"] = {"parameters": given}
+    return made
+
+
+def _approval(step: Step, number: int, name: str) -> dict[str, Json]:
+    votes = [approval for approval in step.approvals for _ in range(approval.count)]
+    approval = votes[number]
+    return approval_template(name, f"{approval.role} approves {step.id}", approval.within)
+
+
+def _exit(ctx: PipelineContext, final: Step) -> dict[str, Json]:
+    """Return the exit handler: `finally`, whose own failure `continueOn` keeps from the run."""
+    name = ctx.names.step(final.id)
+    task: dict[str, Json] = {
+        "name": name,
+        "template": name,
+        "continueOn": {"failed": True, "error": True},
+    }
+    if _uses_status(final):
+        status = "{{=workflow.status == 'Succeeded' ? 'success' : 'failed'}}"
+        task["arguments"] = {"parameters": [{"name": "status", "value": status}]}
+    return {"name": ctx.exit, "dag": {"tasks": [task]}}
+
+
+def _uses_status(final: Step) -> bool:
+    return Ref(Namespace.RUN, "status") in final.refs
+
+
+# ------------------------------------------------------------------ data nouns
+
+
+def _publisher(ctx: PipelineContext, step: Step, output: str, name: str) -> dict[str, Json]:
+    """Return the template that makes an output the newest version of its data noun."""
+    item = step.output(output)
+    assert item is not None  # noqa: S101  the plan named it
+    key = f"{ctx.run_key(step.id, output)}/{item.path.rstrip('/').rpartition('/')[2]}"
+    pointer = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{ctx.app.name}-data"},
+        "data": {item.data: key},
+    }
+    manifest = json.dumps(pointer, indent=2)
+    return {
+        "name": name,
+        "resource": {"action": "patch", "mergeStrategy": "merge", "manifest": manifest},
+    }
+
+
+def _starters(ctx: PipelineContext, plan: Plan) -> Starters:
+    """Return the tasks that start pipelines triggered by the data this one writes."""
+    made = []
+    for step in ctx.pipeline.steps:
+        published = dict(plan.publishers.get(step.id, ()))
+        for output in step.outputs:
+            after = published.get(output.name, ctx.names.step(step.id))
+            for other in ctx.app.pipelines:
+                if output.data is None or output.data not in other.triggers.data:
+                    continue
+                name = ctx.names.fresh(f"start-{other.id}")
+                task = Task(name=name, template=name, depends=f"{after}.Succeeded")
+                made.append((task, other.id))
+    return tuple(made)
+
+
+def started_by_data(pipeline: Pipeline, app: Application) -> bool:
+    """Whether another pipeline of the application writes data that starts this one."""
+    return any(
+        output.data in pipeline.triggers.data
+        for other in app.pipelines
+        for step in other.all_steps
+        for output in step.outputs
+        if output.data is not None
+    )
+
+
+def _starter(ctx: PipelineContext, task: Task, other: str) -> dict[str, Json]:
+    name = f"{ctx.app.name}-{other}"
+    workflow = {
+        "apiVersion": ARGO,
+        "kind": "Workflow",
+        "metadata": {"generateName": f"{name}-"},
+        "spec": {"workflowTemplateRef": {"name": name}},
+    }
+    manifest = json.dumps(workflow, indent=2)
+    return {"name": task.name, "resource": {"action": "create", "manifest": manifest}}
+
+
+# ------------------------------------------------------------------ limits of the engine
+
+_MAX_BYTES = 900_000
+"""etcd takes about 1 MiB for an object; the status of a run needs room as well."""
+
+
+def _check_limits(ctx: PipelineContext, plan: Plan, templates: list[Json]) -> None:
+    from mlspec.backends.kubernetes.conditions import MAX_TERMS
+
+    if len(ctx.full_name) > MAX_NAME:
+        ctx.limit(
+            f"the name `{ctx.full_name}` has more than {MAX_NAME} characters",
+            ctx.pipeline.at,
+            "shorten `app.name` or the pipeline's id",
+            code=NAME_TOO_LONG,
+        )
+    longest = max((task.depends.count(".") for task in plan.tasks), default=0)
+    if longest > MAX_TERMS:
+        ctx.limit(
+            f"`{ctx.pipeline.id}` needs a condition over {longest} results of steps,"
+            f" more than Argo Workflows evaluates ({MAX_TERMS})",
+            ctx.pipeline.at,
+            "split the pipeline",
+        )
+    size = len(str(templates))
+    if size > _MAX_BYTES:
+        ctx.limit(
+            f"the workflow of `{ctx.pipeline.id}` has {size} bytes, too many for one object",
+            ctx.pipeline.at,
+            "split the pipeline",
+        )
