@@ -98,7 +98,7 @@ def test_compile__a_subset_keeps_the_other_targets(spec: Path) -> None:
 
 
 def test_compile__removes_what_is_no_longer_generated(tmp_path: Path) -> None:
-    params = "params: {x: {default: '1'}}\n        steps:"
+    params = "params: {x: {type: string, default: '1'}}\n        steps:"
     text = TWO_STEPS.replace("steps:", params).replace("echo a", '"echo ${params.x}"')
     spec = write_spec(tmp_path, text)
     assert mlspec("compile", "-f", spec, "-t", "dvc").out == "+ dvc.yaml\n+ params.yaml\n"
