@@ -13,7 +13,10 @@ from collections.abc import Iterator
 _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f"
 _BREAKS = "\x85\u2028\u2029"
 _BIDI = "\u202a-\u202e\u2066-\u2069"
-_BAD = re.compile(f"[{_CONTROL}{_BREAKS}{_BIDI}\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)")
+_ALWAYS = f"[{_CONTROL}{_BREAKS}{_BIDI}\ufeff\ufffe\uffff\ud800-\udfff]"
+_BAD = re.compile(f"{_ALWAYS}|\r(?!\n)")
+_BAD_RUN = re.compile(f"{_ALWAYS}+")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _NAMES = {
     "\x00": "a null character",
     "\x1b": "an escape character, which starts a terminal command",
@@ -43,7 +46,8 @@ def _describe(character: str) -> str:
 
 def without_bad_characters(text: str) -> str:
     """Return text of the same length in which no character is bad, to look for more mistakes."""
-    return _BAD.sub(lambda m: "\n" if m.group() == "\r" else "\ufffd", text)
+    runs = _BAD_RUN.sub(lambda run: "\ufffd" * len(run.group()), text)
+    return _LONE_RETURN.sub("\n", runs)
 
 
 def shown(text: str, limit: int = 60) -> str:

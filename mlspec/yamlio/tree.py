@@ -27,6 +27,9 @@ MAX_DEPTH = 100
 MAX_NODES = 2_000_000
 """How many nodes a document may have when every alias is replaced by what it stands for."""
 
+MAX_WRITTEN = 500_000
+"""How many nodes may be written; 10,000 steps are about 120,000."""
+
 MAX_REPORTED = 100
 """After so many mistakes in one file the rest is not looked at."""
 
@@ -77,6 +80,7 @@ class TreeBuilder:
         self._source = file.id
         self._stack: list[_Frame] = []
         self._nodes = 0
+        self._written = 0
         self._documents = 0
         self._good_keys: set[str] = set()
         self._anchors: dict[str, tuple[Node, int, int]] = {}
@@ -129,7 +133,10 @@ class TreeBuilder:
             )
 
     def _scalar(self, event: Any) -> None:
-        self._count(1, event)
+        self._nodes += 1
+        self._written += 1
+        if self._nodes > MAX_NODES or self._written > MAX_WRITTEN:
+            self._too_many(event)
         start = event.start_mark.index
         end = event.end_mark.index
         plain = event.implicit[0]
@@ -176,7 +183,10 @@ class TreeBuilder:
             self._too_deep(Span(start, start + 1))
         flow = bool(event.flow_style)
         frame = _Frame(start, items, flow=flow, before=self._nodes)
-        self._count(1, event)
+        self._nodes += 1
+        self._written += 1
+        if self._nodes > MAX_NODES or self._written > MAX_WRITTEN:
+            self._too_many(event)
         if event.tag is not None or event.anchor is not None:
             frame.start = self._after_properties(event, start, len(self._text))
             frame.anchor = event.anchor
@@ -219,7 +229,10 @@ class TreeBuilder:
             self._add(ScalarNode("", True, self._source, span.start, span.end))  # noqa: FBT003
             return
         node, size, height = known
-        self._count(size, event)
+        self._nodes += size
+        self._written += 1
+        if self._nodes > MAX_NODES or self._written > MAX_WRITTEN:
+            self._too_many(event)
         if len(self._stack) + height > MAX_DEPTH:
             self._too_deep(span)
         frame = self._stack[-1]
@@ -240,17 +253,16 @@ class TreeBuilder:
             "put the value in quotes if it is not meant to be an alias",
         )
 
-    def _count(self, size: int, event: Any) -> None:
-        self._nodes += size
-        if self._nodes > MAX_NODES:
-            start = event.start_mark.index
-            self._report(
-                reading.TOO_MANY_NODES,
-                Span(start, max(event.end_mark.index, start + 1)),
-                f"the document has more than {MAX_NODES:,} values",
-                "write values out instead of repeating aliases",
-            )
-            raise Stop
+    def _too_many(self, event: Any) -> None:
+        start = event.start_mark.index
+        limit = MAX_NODES if self._nodes > MAX_NODES else MAX_WRITTEN
+        self._report(
+            reading.TOO_MANY_NODES,
+            Span(start, max(event.end_mark.index, start + 1)),
+            f"the document has more than {limit:,} values",
+            "keep data in files of its own, and write values out instead of repeating aliases",
+        )
+        raise Stop
 
     def _too_deep(self, span: Span) -> None:
         self._report(
