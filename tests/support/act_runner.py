@@ -1,13 +1,20 @@
 """Runs emitted workflows on act: real jobs on this machine, artifacts in a local folder.
 
-What act does not model, and how that is bridged: remote actions are local stubs
-(tests/engines/act), `concurrency.queue` is newer than act's schema and is taken out of the text,
-approvals of environments are taken as given.
+What act does not model, and how that is bridged:
+
+* remote actions are local stubs (tests/engines/act);
+* `concurrency.queue` is newer than act's schema and is taken out of the text;
+* approvals of environments are taken as given;
+* an output of a matrix job: GitHub's runner leaves out empty values, so that one instance's
+  `failed: 'true'` stays. act instead replaces the output's expression by the value of whichever
+  instance ends first, unless that value is the expression itself: instances that did not fail
+  therefore answer with the expression.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,13 +89,15 @@ def run_on_act(
         path: PATH of the runner, when programs are stubbed.
     """
     file = scratch / "workflow.yml"
-    file.write_text(workflow.text.replace("      queue: max\n", ""), encoding="utf-8")
+    text, keep = bridged(workflow.text)
+    file.write_text(text, encoding="utf-8")
     (scratch / "artifacts").mkdir()
     command = [str(ACT), event, "-W", str(file), "-P", "ubuntu-latest=-self-hosted"]
     for action in ("upload-artifact", "download-artifact"):
         sha = _sha(action)
         command += ["--local-repository", f"actions/{action}@{sha}={STUBS / action}"]
-    for name, value in {"MLSPEC_TEST_ARTIFACTS": str(scratch / "artifacts"), **(env or {})}.items():
+    given = {"MLSPEC_TEST_ARTIFACTS": str(scratch / "artifacts"), **keep, **(env or {})}
+    for name, value in given.items():
         command += ["--env", f"{name}={value}"]
     for name, value in (inputs or {}).items():
         command += ["--input", f"{name}={value}"]
@@ -111,6 +120,19 @@ def run_on_act(
     log = done.stdout + done.stderr
     assert "workflow is not valid" not in log, log
     return ActRun(failed=done.returncode != 0, log=log)
+
+
+_FAILED = re.compile(r"\$\{\{ (steps\.(\w+)\.outcome != 'success' && 'true' \|\|) '' \}\}")
+
+
+def bridged(text: str) -> tuple[str, dict[str, str]]:
+    """Return a workflow's text for act, and the environment that the bridge needs."""
+    keep = {}
+    for found in _FAILED.finditer(text):
+        name = f"MLSPEC_TEST_KEEP_{found[2]}"
+        keep[name] = f"${{{{ {found[1]} env.{name} }}}}"
+    text = _FAILED.sub(r"${{ \1 env.MLSPEC_TEST_KEEP_\2 }}", text)
+    return text.replace("      queue: max\n", ""), keep
 
 
 def _sha(action: str) -> str:

@@ -16,8 +16,8 @@ from mlspec.backends.github_actions.quoting import string
 from mlspec.ir.joins import All, AnyOf, Expr, Failed, Not, Succeeded
 from mlspec.ir.model import MetricCondition, Op, Param, ParamCondition, ParamType, Step
 
-START = "_start"
-"""The job that knows about the run as a whole; no step id begins with `_`."""
+START = "run_start"
+"""The job that knows about the run as a whole; no step id has a `_`."""
 
 
 def gates_of(step: Step) -> tuple[str, ...]:
@@ -100,12 +100,12 @@ def param_code(param: Param, *, by_hand_only: bool) -> str:
     """
     default = string(param.default or "")
     if param.enum or param.type is ParamType.STRING:
-        if by_hand_only:
+        if by_hand_only or not param.default:
             return f"inputs.{param.name}"
         if param.enum:
             return f"inputs.{param.name} || {default}"
         return f"github.event_name != 'workflow_dispatch' && {default} || inputs.{param.name}"
-    if param.default is None:
+    if not param.default:
         return f"github.event.inputs.{param.name}"
     return f"github.event.inputs.{param.name} || {default}"
 

@@ -19,13 +19,8 @@ from mlspec.backends.github_actions.conditions import (
 )
 from mlspec.backends.github_actions.model import Concurrency, Job, Run, Strategy
 from mlspec.backends.github_actions.quoting import Code, Value
-from mlspec.backends.github_actions.steps import (
-    Frame,
-    StepsMaker,
-    entry_value,
-    is_product,
-    param_value,
-)
+from mlspec.backends.github_actions.steps import StepsMaker
+from mlspec.backends.github_actions.values import Frame, is_product, param_value
 from mlspec.backends.shell import bash_quote
 from mlspec.ir.joins import JoinClosure, steps_in
 from mlspec.ir.model import (
@@ -68,7 +63,7 @@ class JobsMaker:
         )
 
     def make(self) -> tuple[Job, ...]:
-        """Return all jobs: `_start` if needed, the steps with their gates, `finally` last."""
+        """Return all jobs: `run_start` if needed, the steps with their gates, `finally` last."""
         jobs: list[Job] = []
         start = self._start()
         if start is not None:
@@ -104,7 +99,6 @@ class JobsMaker:
             steps.append(Run(name="Go on", script=("echo approved\n",)))
         return Job(
             id=START,
-            name="start",
             environment=(self._gate.role,) if self._gate else None,
             outputs=tuple(outputs),
             steps=tuple(steps),
@@ -212,7 +206,7 @@ class JobsMaker:
             steps=tuple(made.steps),
         )
 
-    def _frame(self, step: Step, waits: frozenset[str], *, tolerated: bool = False) -> Frame:
+    def _frame(self, step: Step, certain: frozenset[str], *, tolerated: bool = False) -> Frame:
         return Frame(
             application=self._application,
             pipeline=self._pipeline,
@@ -222,7 +216,7 @@ class JobsMaker:
                 other.id: " && ".join(self._speller.succeeded(other.id))
                 for other in self._pipeline.steps
             },
-            waits=waits,
+            certain=certain,
             tolerated=tolerated or step.allow_failure,
             answers=metric_answers(step),
         )
@@ -328,6 +322,3 @@ def _strategy(step: Step) -> Strategy | None:
             values = dict.fromkeys(dict(row.values)[key] for row in matrix.rows)
             axes.append((key, tuple((value,) for value in values)))
     return Strategy(axes=tuple(axes), max_parallel=matrix.parallel)
-
-
-__all__ = ["HOSTED_MINUTES", "TARGET", "JobsMaker", "entry_value"]

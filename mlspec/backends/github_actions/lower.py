@@ -11,14 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mlspec.backends.base import LowerOptions
-from mlspec.backends.github_actions.conditions import gates_of
-from mlspec.backends.github_actions.emit import workflow_text
 from mlspec.backends.github_actions.jobs import JobsMaker
 from mlspec.backends.github_actions.limits import check_workflow
 from mlspec.backends.github_actions.model import Concurrency, Workflow, Workflows
 from mlspec.backends.github_actions.quoting import path_pattern
 from mlspec.backends.github_actions.refusals import check_pipeline
-from mlspec.backends.github_actions.steps import secret_name
+from mlspec.backends.github_actions.values import secret_name
 from mlspec.diagnostics.codes.targets import NAME_CLASH
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
 from mlspec.ir.model import Application, Param, ParamType, Pipeline, Triggers
@@ -167,12 +165,21 @@ def _input(param: Param) -> Data:
         data["description"] = param.description
     data["required"] = param.default is None
     if param.default is not None:
-        is_bool = param.type is ParamType.BOOL and not param.enum
-        data["default"] = param.default == "true" if is_bool else param.default
+        data["default"] = param.default if param.enum else _default(param.type, param.default)
     if param.enum:
         data["options"] = list(param.enum)
     data["type"] = "choice" if param.enum else _INPUT_TYPES[param.type]
     return data
 
 
-__all__ = ["gates_of", "lower", "workflow_text"]
+def _default(kind: ParamType, text: str) -> Data:
+    """Return a default as GitHub's type wants it; a number only if that keeps its spelling."""
+    match kind:
+        case ParamType.BOOL:
+            return text == "true"
+        case ParamType.INT if re.fullmatch(r"-?[1-9][0-9]{0,8}|0", text):
+            return int(text)
+        case ParamType.FLOAT if re.fullmatch(r"-?[0-9]{1,9}\.[0-9]{1,6}", text):
+            return float(text) if repr(float(text)) == text else text
+        case _:
+            return text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from mlspec.backends.github_actions.jobs import HOSTED_MINUTES, TARGET
-from mlspec.backends.github_actions.steps import is_product, secret_name
+from mlspec.backends.github_actions.values import is_product, secret_name
 from mlspec.diagnostics.codes.targets import NAME_CLASH, TARGET_LIMIT, UNSUPPORTED
 from mlspec.diagnostics.model import Code, Diagnostic
 from mlspec.ir.model import Application, DataInput, Pipeline, Step

@@ -7,63 +7,22 @@ order and the outputs that other jobs read. Steps run in the checkout, or in a c
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlspec.backends.github_actions import scripts
-from mlspec.backends.github_actions.conditions import START, param_code
+from mlspec.backends.github_actions.commands import command, shell
 from mlspec.backends.github_actions.model import Run, Use
 from mlspec.backends.github_actions.pins import pin
 from mlspec.backends.github_actions.quoting import Code, Value
-from mlspec.backends.shell import argv_to_bash, command_to_bash, retry_loop, with_timeout
-from mlspec.ir.model import (
-    Application,
-    Combination,
-    DataInput,
-    MetricCondition,
-    Pairing,
-    Param,
-    Pipeline,
-    RepoInput,
-    Script,
-    Step,
-    StepInput,
+from mlspec.backends.github_actions.values import (
+    TEMP,
+    Frame,
+    data_json,
+    entry_value,
+    environment,
+    rows_json,
 )
-from mlspec.ir.values import Literal, Namespace, Ref, Text
-
-WORKSPACE = Code("github.workspace")
-TEMP = Code("runner.temp")
-RUN_URL: Value = (
-    Code("github.server_url"),
-    "/",
-    Code("github.repository"),
-    "/actions/runs/",
-    Code("github.run_id"),
-)
-FAILED_RUN = "(contains(needs.*.result, 'failure') || contains(needs.*.result, 'cancelled'))"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What the steps of a job know about the rest.
-
-    Attributes:
-        folder: the spec's folder below the checkout, `.` for its root.
-        by_hand_only: whether nothing but `workflow_dispatch` starts the workflow.
-        succeeded: for each step, the expressions that are all true when it succeeded.
-        waits: producers that have surely succeeded when this step starts.
-        tolerated: whether a failure must not fail the job.
-    """
-
-    application: Application
-    pipeline: Pipeline
-    folder: str
-    by_hand_only: bool
-    succeeded: Mapping[str, str]
-    waits: frozenset[str]
-    tolerated: bool
-    answers: tuple[str, ...] = ()
+from mlspec.ir.model import MetricCondition, Pairing, Pipeline, RepoInput, Step, StepInput
 
 
 @dataclass(slots=True)
@@ -72,43 +31,6 @@ class Made:
 
     steps: list[Use | Run] = field(default_factory=list)
     outputs: list[tuple[str, str]] = field(default_factory=list)
-
-
-def entry_value(step: Step) -> Value:
-    """Return the name of the running combination."""
-    assert step.matrix is not None  # noqa: S101 (callers ask first)
-    if not is_product(step):
-        return (Code("matrix._entry"),)
-    parts: list[str | Code] = []
-    for key in step.matrix.keys:
-        parts += ["-", Code(f"matrix.{key}")] if parts else [Code(f"matrix.{key}")]
-    return tuple(parts)
-
-
-def is_product(step: Step) -> bool:
-    """Return whether the matrix can be written as lists of harmless values.
-
-    Otherwise it is written as rows (`include`) that carry their entry name. A run-time axis
-    with rows that are no product is refused before (`mlspec.backends.github_actions.lower`).
-    """
-    matrix = step.matrix
-    if matrix is None:
-        return False
-    rows = [dict(row.values) for row in matrix.rows]
-    keys = [key for key in matrix.keys if matrix.dynamic is None or key != matrix.dynamic.key]
-    size = 1
-    for key in keys:
-        size *= len({row[key] for row in rows})
-    plain = all(
-        row.name == "-".join(v for _, v in row.values) and "${{" not in row.name
-        for row in matrix.rows
-    )
-    return plain and size == len(rows) and not {"include", "exclude"} & set(matrix.keys)
-
-
-def rows_json(rows: tuple[Combination, ...]) -> str:
-    """Return combinations as the JSON that `GATHER` reads."""
-    return json.dumps([{"entry": row.name, "matrix": dict(row.values)} for row in rows])
 
 
 class StepsMaker:
@@ -120,9 +42,7 @@ class StepsMaker:
         self._frame = frame
         self._in_container = step.image is not None
         self._made = Made()
-        project = () if frame.folder == "." else ("/", frame.folder)
-        self._project: Value = (WORKSPACE, *project)
-        self._checkout_folder: Value | None = (project and (frame.folder,)) or None
+        self._checkout_folder: Value | None = None if frame.folder == "." else (frame.folder,)
         self._work: Value | None = (
             (TEMP, "/mlspec/work") if self._in_container else self._checkout_folder
         )
@@ -213,7 +133,7 @@ class StepsMaker:
                 self._gather(item)
 
     def _download(self, producer: str, pairing: Pairing) -> None:
-        certain = producer in self._frame.waits
+        certain = producer in self._frame.certain
         name: Value = (producer,)
         if pairing is Pairing.PARTNER:
             name = (f"{producer}.", *entry_value(self._step))
@@ -289,124 +209,22 @@ class StepsMaker:
     # -------------------------------------------------------------- the step itself
 
     def _run(self) -> None:
-        step = self._step
-        retried = step.retry is not None and step.retry.max > 0
-        shell = None
-        env = self._env()
-        if not retried and not self._in_container:
-            text = (
-                step.action.text
-                if isinstance(step.action, Script)
-                else command_to_bash(step.action.words)
-            )
-            if step.timeout is not None:
-                shell = with_timeout(f"{scripts.STRICT_BASH} {{0}}", step.timeout)
-        else:
-            if isinstance(step.action, Script):
-                env.append(("MLSPEC_SCRIPT", (_line_end(step.action.text),)))
-            text = retry_loop(self._attempt([name for name, _ in env]), step.retry)
-            if self._in_container and step.timeout is not None:
-                text = f"{_CONTAINER}\n{text}"
+        env = environment(self._step, self._frame)
+        text = command(self._step, env)
         guards = [s.id for s in self._made.steps if s.id in ("guard-when", "guard-matrix")]
+        passed = " && ".join(f"steps.{guard}.outcome != 'failure'" for guard in guards)
         self._made.steps.append(
             Run(
-                name=f"Run {step.id}",
+                name=f"Run {self._step.id}",
                 id="run",
-                shell=shell,
+                shell=shell(self._step),
                 folder=self._work,
-                condition=" && ".join(f"steps.{guard}.outcome != 'failure'" for guard in guards)
-                or None,
+                condition=passed or None,
                 env=tuple(env),
-                script=(_line_end(text),),
+                script=(text,),
                 tolerated=self._frame.tolerated,
             )
         )
-
-    def _attempt(self, variables: list[str]) -> str:
-        """Return the command line of one attempt, for a loop or a container."""
-        step = self._step
-        asks = any(ref.namespace is Namespace.RUN and ref.name == "attempt" for ref in step.refs)
-        counted = asks and step.retry is not None and step.retry.max > 0
-        attempt = 'env MLSPEC_RUN_ATTEMPT="$attempt" ' if counted else ""
-        if not self._in_container:
-            if isinstance(step.action, Script):
-                command = f'{scripts.STRICT_BASH} -c "$MLSPEC_SCRIPT"'
-            elif step.timeout is not None or counted:
-                command = argv_to_bash(step.action.words)
-            else:
-                return f"({command_to_bash(step.action.words)})"
-            return attempt + with_timeout(command, step.timeout)
-        return attempt + self._docker(variables)
-
-    def _docker(self, variables: list[str]) -> str:
-        step = self._step
-        assert step.image is not None  # noqa: S101 (the caller asked)
-        gpus = f" --gpus {step.resources.gpu}" if step.resources.gpu else ""
-        name = ' --name "$container"' if step.timeout is not None else ""
-        passed = [name_ for name_ in variables if name_ != "MLSPEC_SCRIPT"]
-        if isinstance(step.action, Script):
-            tail = '--entrypoint bash "$MLSPEC_IMAGE" -euo pipefail -c "$MLSPEC_SCRIPT"'
-        else:
-            tail = f"--entrypoint '' \"$MLSPEC_IMAGE\" {argv_to_bash(step.action.words)}"
-        lines = [
-            f"docker run --rm --init{name}{gpus}",
-            f'--volume "{scripts.HOME}:{scripts.MOUNT}"',
-            *(f"--env {variable}" for variable in passed if variable != "MLSPEC_IMAGE"),
-            tail,
-        ]
-        command = with_timeout(" \\\n  ".join(lines), step.timeout)
-        return f"{_REMOVE}\n{command}" if step.timeout is not None else command
-
-    def _env(self) -> list[tuple[str, Value]]:
-        step = self._step
-        env: list[tuple[str, Value]] = [(ref.variable, self._value(ref)) for ref in step.refs]
-        if step.image is not None:
-            env.append(("MLSPEC_IMAGE", (step.image.reference,)))
-        given = {name for name, _ in step.env}
-        if step.resources.cpu is not None and "OMP_NUM_THREADS" not in given:
-            env.append(("OMP_NUM_THREADS", (str(max(1, step.resources.cpu.milli // 1000)),)))
-        env += [(name, self._text(text)) for name, text in step.env]
-        env += [
-            (secret.variable, (Code(f"secrets.{secret_name(secret.name)}"),))
-            for secret in step.secrets
-        ]
-        return env
-
-    def _text(self, text: Text) -> Value:
-        parts: list[str | Code] = []
-        for part in text:
-            parts += [part.text] if isinstance(part, Literal) else self._value(part)
-        return tuple(parts) or ("",)
-
-    def _value(self, ref: Ref) -> Value:
-        match ref.namespace:
-            case Namespace.PARAMS:
-                param = next(p for p in self._frame.pipeline.params if p.name == ref.name)
-                return param_value(param, by_hand_only=self._frame.by_hand_only)
-            case Namespace.INPUTS:
-                return self._input_value(ref.name)
-            case Namespace.OUTPUTS:
-                output = self._step.output(ref.name)
-                assert output is not None  # noqa: S101 (the IR's references resolve)
-                root: Value = (scripts.MOUNT, "/work") if self._in_container else self._project
-                return (*root, "/", output.path)
-            case Namespace.MATRIX:
-                return (Code(f"matrix.{ref.name}"),)
-            case Namespace.RUN:
-                return _RUN_VALUES[ref.name]
-
-    def _input_value(self, name: str) -> Value:
-        match self._step.input(name):
-            case RepoInput(path=path):
-                if self._in_container:
-                    return (f"{scripts.MOUNT}/inputs/{name}/{scripts.split_path(path)[1]}",)
-                return (*self._project, "/", path)
-            case DataInput(data=data):
-                return (self._frame.application.dataset(data).source or "",)
-            case StepInput(pairing=Pairing.FOLDER):
-                return (Code(f"steps.gather-{name}.outputs.place"),)
-            case _:
-                return (Code(f"steps.inputs.outputs.{name}"),)
 
     # -------------------------------------------------------------- after
 
@@ -469,14 +287,15 @@ class StepsMaker:
             )
         }
         if conditions and step.metrics is not None:
-            env = (("METRICS", (step.metrics,)), ("CONDITIONS", (json.dumps(conditions),)))
-            self._answer("Compare metrics", "compare", after, env, scripts.DECIDE)
+            asked: Value = (data_json(conditions),)
+            given = (("METRICS", (step.metrics,)), ("CONDITIONS", asked))
+            self._answer("Compare metrics", "compare", after, given, scripts.DECIDE)
             self._made.outputs += [
                 (f"when-{name}", f"steps.compare.outputs.when-{name}") for name in conditions
             ]
         lists = _lists_of(step, pipeline)
         if lists:
-            env = (("MATRICES", (json.dumps(lists),)),)
+            env = (("MATRICES", (data_json(lists),)),)
             self._answer("Check the list", "list", after, env, scripts.LIST)
             self._made.outputs += [
                 (f"{what}-{name}", f"steps.list.outputs.{what}-{name}")
@@ -500,19 +319,6 @@ class StepsMaker:
         )
 
 
-_RUN_VALUES: dict[str, Value] = {
-    "id": (Code("github.run_id"),),
-    "attempt": (Code("github.run_attempt"),),
-    "date": (Code(f"needs.{START}.outputs.date"),),
-    "status": (Code(f"{FAILED_RUN} && 'failed' || 'success'"),),
-    "url": RUN_URL,
-}
-_CONTAINER = """\
-container=mlspec-$GITHUB_RUN_ID-$RANDOM$RANDOM
-trap 'docker rm --force "$container" > /dev/null 2>&1 || true' EXIT"""
-_REMOVE = 'docker rm --force "$container" > /dev/null 2>&1 || true'
-
-
 def _lists_of(step: Step, pipeline: Pipeline) -> dict[str, object]:
     """Return what `LIST` needs for each run-time matrix that reads an output of the step."""
     found: dict[str, object] = {}
@@ -532,33 +338,6 @@ def _lists_of(step: Step, pipeline: Pipeline) -> dict[str, object]:
     return found
 
 
-def param_value(param: Param, *, by_hand_only: bool) -> Value:
-    """Return a run parameter's text."""
-    return (Code(param_code(param, by_hand_only=by_hand_only)),)
-
-
-def secret_name(name: str) -> str:
-    """Return the name of a repository secret for a logical name (decision B34)."""
-    return name.upper().replace("-", "_")
-
-
 def wants_files(step: Step) -> bool:
     """Return whether a successful run surely leaves something to publish."""
     return bool(step.outputs) or step.metrics is not None
-
-
-def _line_end(text: str) -> str:
-    """Return a script with one line end at its end (more mean nothing to Bash)."""
-    return text.rstrip("\n") + "\n"
-
-
-__all__ = [
-    "Frame",
-    "Made",
-    "StepsMaker",
-    "entry_value",
-    "is_product",
-    "param_value",
-    "rows_json",
-    "secret_name",
-]

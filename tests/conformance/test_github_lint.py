@@ -1,0 +1,43 @@
+"""Emitted workflows before the judges: GitHub's own parser, actionlint, zizmor, the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.act_lint import github_reads, schema_errors, write_all, zizmor
+from tests.support.act_runner import emitted
+from tests.support.github_apps import churn
+from tests.support.graphs import TRAPS, random_application
+
+pytestmark = pytest.mark.engine("lint")
+
+
+@pytest.fixture(scope="module")
+def artifacts():
+    found = list(emitted(churn(), project_path="ml"))
+    for number in range(12):
+        app = random_application(number)
+        found += [_renamed(artifact, f"r{number}") for artifact in emitted(app)]
+    for name, app in sorted(TRAPS.items()):
+        found += [_renamed(artifact, name) for artifact in emitted(app)]
+    return found
+
+
+def _renamed(artifact, name):
+    from dataclasses import replace
+
+    return replace(artifact, path=f".github/workflows/{name}.yml")
+
+
+def test_github_parser_and_actionlint(artifacts) -> None:
+    assert github_reads(artifacts)["problems"] == []
+
+
+def test_zizmor(artifacts, tmp_path: Path) -> None:
+    assert zizmor(write_all(tmp_path, artifacts)) == ""
+
+
+def test_schema(artifacts, tmp_path: Path) -> None:
+    assert schema_errors(write_all(tmp_path, artifacts)) == ""
