@@ -209,10 +209,12 @@ def _resolve(state: _Assembly, above: _Part, item: ScalarNode, text: str) -> _Pa
         )
         return None
     if reason:
-        has_glob = bool(_GLOB & set(text))
-        advice = ("patterns are not expanded: list the files one by one",) if has_glob else ()
-        message = f"cannot read the include {shown(text)}: {reason}"
-        state.report(reading.FILE_NOT_FOUND, item, message, *advice)
+        if _GLOB & set(text):
+            message, advice = f"the include {shown(text)} is a pattern", "list the files one by one"
+            state.report(layers.INCLUDE_OUTSIDE, item, message, advice)
+        else:
+            message = f"cannot read the include {shown(text)}: {reason}"
+            state.report(reading.FILE_NOT_FOUND, item, message)
         return None
     identity = posixpath.normpath(posixpath.join(posixpath.dirname(above.id), text))
     return _Part(id=identity, path=path, real=real, item=item, above=above)
