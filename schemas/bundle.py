@@ -27,7 +27,7 @@ KEPT = (
 NOTATION = {
     "title", "about", "eg", "use", "list", "map", "names", "any", "properties", "mix", "group",
     "free", "required", "exactly-one", "unless", "at-most-one", "nonempty", "unique", "removable",
-    "patch",
+    "patch", "leads",
     "x-open", *KEPT,
 }  # fmt: skip
 
@@ -102,7 +102,12 @@ class Bundle:
         node = copy.deepcopy(node)
         for group_name in node.pop("mix", ()):
             group = self.mixed(self.raw[group_name])
-            node["properties"] = {**node.get("properties", {}), **group["properties"]}
+            own = node.get("properties", {})
+            if "leads" in group:  # the group's keys come right behind the description
+                before = {key: own[key] for key in ("mlspec", "description") if key in own}
+                node["properties"] = {**before, **group["properties"], **own}
+            else:
+                node["properties"] = {**own, **group["properties"]}
             node.setdefault("at-most-one", []).extend(group.get("at-most-one", ()))
         return node
 
@@ -138,7 +143,7 @@ class Bundle:
             choices = [{"required": [key]} for group in node["exactly-one"] for key in group]
             if "unless" in node:
                 out["x-unless"] = node["unless"]
-                choices = [{"required": [node["unless"]]}, {"oneOf": choices}]
+                choices = [{"oneOf": choices}, {"required": [node["unless"]]}]
                 out["anyOf"] = choices
             else:
                 out["oneOf"] = choices
