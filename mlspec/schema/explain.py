@@ -159,7 +159,7 @@ class _Explainer:
             help_.append(f"keys that may stand here: {keys}{more}")
         renamed = key in self.schema.get("x-aliases", {})
         usable = near is not None and near not in _keys(self.failure) and not renamed
-        fix = Fix(f"write `{near}`", at, str(near)) if usable else None
+        fix = Fix(help_[0], at, str(near)) if usable else None
         message = f"unknown key {shown(key)} in {self.name}"
         return self.make(shape.UNKNOWN_KEY, message, *help_, at=at, label="unknown key", fix=fix)
 
@@ -245,8 +245,8 @@ class _Explainer:
         value, node = self.failure.value, self.node
         if isinstance(node, ScalarNode):
             if not node.plain and scalar_types_match(node.text, kinds):
-                fix = Fix("remove the quotes", self.at, node.text)
-                return f"without quotes it is not text: `{node.text}`", fix
+                hint = "remove the quotes: they make it text"
+                return hint, Fix(hint, self.at, node.text)
             boolean = _LOOSE_BOOLEANS.get(node.text.lower())
             if boolean and "boolean" in kinds:
                 return f"write `{boolean}`", Fix(f"write `{boolean}`", self.at, boolean)
@@ -277,7 +277,7 @@ class _Explainer:
         near = nearest(spelled(value), allowed)
         help_ = [f"did you mean `{near}`?"] if near else []
         help_.append(f"allowed: {', '.join(f'`{one}`' for one in allowed)}")
-        fix = Fix(f"write `{near}`", self.at, near) if near else None
+        fix = Fix(help_[0], self.at, near) if near else None
         message = f"{self.name} cannot be {shown(spelled(value))}"
         return self.make(shape.UNKNOWN_VALUE, message, *help_, label="not one of them", fix=fix)
 
@@ -286,7 +286,7 @@ class _Explainer:
         problem = FORMATS[self.failure.limit](value) if isinstance(value, str) else None
         if problem is None:
             return self.bad_pattern()
-        fix = Fix(f"write `{problem.fix}`", self.at, problem.fix) if problem.fix else None
+        fix = Fix(problem.help[0], self.at, problem.fix) if problem.fix else None
         if problem.code is shape.WRONG_VERSION:
             return self.make(problem.code, problem.message, *problem.help, fix=fix)
         message = f"{self.name}: {problem.message}"
