@@ -52,16 +52,16 @@ def as_number(value: object) -> float | None:
     try:
         return float(value)
     except OverflowError:  # an integer beyond the doubles compares as infinite
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def numbers_in(metrics: Metrics | None) -> dict[str, float | int]:
-    """Return the entries of a metrics file that are numbers, NaN excluded, in file order."""
+    """Return the entries of a metrics file that are finite numbers, in file order."""
     found = metrics or {}
     return {
         name: value
         for name, value in found.items()
-        if (number := as_number(value)) is not None and not math.isnan(number)
+        if (number := as_number(value)) is not None and math.isfinite(number)
     }
 
 

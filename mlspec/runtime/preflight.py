@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from mlspec.diagnostics.codes import graph, running
 from mlspec.diagnostics.model import Diagnostic, Result
+from mlspec.diagnostics.suggest import nearest
 from mlspec.ir.model import (
     Application,
     DataInput,
@@ -84,8 +85,15 @@ def _params(
         if name not in known:
             has = ", ".join(f"`{one}`" for one in known) or "none"
             message = f"pipeline `{pipeline.id}` has no param `{name}`"
-            notes = (f"its params: {has}",)
-            found.append(Diagnostic(code=running.RUN_PARAM_UNKNOWN, message=message, notes=notes))
+            guess = nearest(name, known)
+            found.append(
+                Diagnostic(
+                    code=running.RUN_PARAM_UNKNOWN,
+                    message=message,
+                    notes=(f"its params: {has}",),
+                    help=(f"did you mean `{guess}`?",) if guess else (),
+                )
+            )
     values = {}
     for param in pipeline.params:
         value = given.get(param.name, param.default)
