@@ -21,6 +21,8 @@ _DOUBLE_QUOTED = re.compile(
     r"\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\\r?\n|\\.|.", re.DOTALL
 )
 _SINGLE_QUOTED = re.compile(r"''|.", re.DOTALL)
+_SECRET_WORDS = re.compile(r"passw|secret|token|key|credential|auth|@", re.IGNORECASE)
+_LONG_WORD = re.compile(r"\w{20}")
 _SPACE_ESCAPES = frozenset(["\\t", "\\n", "\\v", "\\f", "\\r", "\\ ", "\\N", "\\_", "\\L", "\\P"])
 
 
@@ -176,7 +178,7 @@ def history(document: Document, origin: Origin) -> tuple[Provenance, ...]:
         if entry is None:
             continue
         if entry.overrides is not None:
-            found.append(_step(document, entry.overrides, "overrides"))
+            found.append(_step(document, entry.overrides, "overrides", entry.key.text))
         if entry.brought_by is not None:
             step = _step(document, entry.brought_by, entry.brought_as)
             if step not in found:
@@ -184,25 +186,33 @@ def history(document: Document, origin: Origin) -> tuple[Provenance, ...]:
     return tuple(found)
 
 
-def _step(document: Document, node: Node, how: str) -> Provenance:
+def _step(document: Document, node: Node, how: str, key: str = "") -> Provenance:
     file = document.files.get(node.source)
     at = file.position(node.start) if file is not None else None
     return Provenance(
         how=how,
-        what=_summary(file, node),
+        what=_summary(file, node, key),
         source=node.source,
         line=at.line if at else 0,
         column=at.column if at else 0,
     )
 
 
-def _summary(file: SourceFile | None, node: Node) -> str:
+def _summary(file: SourceFile | None, node: Node, key: str) -> str:
     match node:
         case ScalarNode(text=text):
-            return shown(text)
+            return shown(text) if _may_show(text, key) else "a value"
         case SeqNode(flow=True) | MapNode(flow=True) if file is not None:
-            return shown(" ".join(file.text[node.start : node.end].split()))
+            text = " ".join(file.text[node.start : node.end].split())
+            if _may_show(text, key):
+                return shown(text)
+    match node:
         case SeqNode(items=items):
             return f"a list of {len(items)}"
         case MapNode(entries=entries):
             return f"a mapping of {len(entries)}"
+
+
+def _may_show(text: str, key: str) -> bool:
+    """Return whether a replaced value may be quoted: nobody looked whether it is a secret."""
+    return not _SECRET_WORDS.search(f"{key} {text}") and not _LONG_WORD.search(text)

@@ -141,3 +141,22 @@ def test_provenance__names_what_was_replaced_and_what_brought_it():
     )
     assert provenance(doc, ROOT / "a") == ()
     assert provenance(doc, NOWHERE) == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("b", "0.20", "`0.20`"),
+        ("b", "[5, 10]", "`[5, 10]`"),
+        ("DB_PASSWORD", "hunter2", "a value"),
+        ("b", "postgresql://me:pw@host/db", "a value"),
+        ("b", "ghp_0123456789abcdefghijABCDEFGHIJ", "a value"),
+        ("b", "{token: x}", "a mapping of 1"),
+    ],
+)
+def test_provenance__replaced_value_that_may_be_a_secret_is_not_shown(key, value, shown):
+    doc = document(f"old: {value}\n{key}: 2\n")
+    entries = dict(doc.root.entries)
+    entries[key] = MapEntry(entries[key].key, entries[key].value, entries["old"].value)
+    doc = Document("m.yaml", MapNode(entries, False, "m.yaml", 0, 5), doc.files)
+    assert provenance(doc, ROOT / key) == (f"overrides {shown} from m.yaml:1:6",)
