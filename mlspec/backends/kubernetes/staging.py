@@ -122,7 +122,7 @@ def _stage_step_input(item: StepInput, step: Step, staging: Staging, ctx: Pipeli
                 made["archive"] = {"none": {}}
             staging.artifacts.append(made)
         case Pairing.FOLDER:
-            _stage_folder(item, path, key, producer, staging)
+            _stage_folder(item, path, key, producer, staging, sure=is_sure(item, step))
     if is_sure(item, step):
         staging.variables[f"inputs.{item.name}"] = kubernetes_text(path)
     else:
@@ -130,7 +130,9 @@ def _stage_step_input(item: StepInput, step: Step, staging: Staging, ctx: Pipeli
         staging.variables[f"inputs.{item.name}"] = f"{{{{inputs.parameters.in-{item.name}}}}}"
 
 
-def _stage_folder(item: StepInput, path: str, key: str, producer: Step, staging: Staging) -> None:
+def _stage_folder(
+    item: StepInput, path: str, key: str, producer: Step, staging: Staging, *, sure: bool
+) -> None:
     matrix = producer.matrix
     if matrix is None:
         raise MlspecBug(f"a folder of {producer.id}, which has no matrix")
@@ -140,10 +142,13 @@ def _stage_folder(item: StepInput, path: str, key: str, producer: Step, staging:
     if matrix.dynamic is None:
         staging.mounts[path] = None
         for number, row in enumerate(matrix.rows, start=1):
+            entry = row.name
+            if not sure:
+                # A failed instance may have left an artifact; its key is then one of nothing.
+                staging.parameters.append({"name": f"has-{item.name}-{number}"})
+                entry = f"{{{{inputs.parameters.has-{item.name}-{number}}}}}"
             made = artifact(
-                f"in-{item.name}-{number}",
-                f"{path}/{row.name}",
-                key + entry_of(producer, row.name),
+                f"in-{item.name}-{number}", f"{path}/{row.name}", key + entry_of(producer, entry)
             )
             staging.artifacts.append(made)
     else:
@@ -359,6 +364,16 @@ def path_value(path: str, tasks: Sequence[str]) -> str:
     """Return a parameter's value: the path if any of the tasks succeeded, else empty."""
     condition = " || ".join(succeeded_expr(task) for task in tasks)
     return f"{{{{=({condition}) ? {expr_string(kubernetes_text(path))} : ''}}}}"
+
+
+def has_value(row: Combination, task: str) -> str:
+    """Return what completes the key of a folder's entry: its name, or one that nothing has."""
+    condition = succeeded_expr(task)
+    return f"{{{{={condition} ? {expr_string(row.name)} : {expr_string(NOTHING)}}}}}"
+
+
+NOTHING = "(absent)"
+"""No entry is called so: entry names have no parentheses."""
 
 
 def index_value(matrix: Matrix, tasks: Sequence[str], values: str, *, sure: bool) -> str:

@@ -36,6 +36,7 @@ from mlspec.backends.kubernetes.conditions import (
 from mlspec.backends.kubernetes.context import PipelineContext, base, input_folder
 from mlspec.backends.kubernetes.quoting import kubernetes_text
 from mlspec.backends.kubernetes.staging import (
+    has_value,
     index_value,
     is_dynamic,
     is_sure,
@@ -303,6 +304,13 @@ def input_parameters(
             values = _values_expr(producer.matrix, ctx)
             text = index_value(producer.matrix, tasks, values, sure=sure)
             made.append((f"index-{item.name}", text))
+            if not sure and producer.matrix.dynamic is None:
+                made += [
+                    (f"has-{item.name}-{place}", has_value(row, task))
+                    for place, (row, task) in enumerate(
+                        zip(producer.matrix.rows, tasks, strict=True), start=1
+                    )
+                ]
     return tuple(made)
 
 

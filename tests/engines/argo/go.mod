@@ -3,6 +3,7 @@ module argo-validate
 go 1.26.0
 
 require (
+	github.com/Knetic/govaluate v3.0.1-0.20250325060307-7625b7f8c03d+incompatible
 	github.com/argoproj/argo-workflows/v4 v4.0.7
 	k8s.io/apimachinery v0.33.1
 	sigs.k8s.io/yaml v1.4.0

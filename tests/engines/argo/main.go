@@ -5,6 +5,8 @@
 // strictly (unknown fields are errors) and validated; workflow templates of all files are known to
 // each other. Other kinds are skipped. One JSON line per document:
 // {"file", "kind", "name", "status": "ok" | "error" | "skipped", "error"}. Exit code 1 if any failed.
+//
+// argo-validate -oracle answers questions about expressions instead, one JSON line each (oracle.go).
 package main
 
 import (
@@ -105,6 +107,13 @@ func check(ctx context.Context, known templates, item document) (string, error) 
 func main() {
 	logger := logging.NewSlogLogger(logging.Error, logging.Text)
 	ctx := logging.WithLogger(context.Background(), logger)
+	if len(os.Args) == 2 && os.Args[1] == "-oracle" {
+		if err := serve(ctx, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		return
+	}
 	known := templates{}
 	var all []document
 	for _, path := range os.Args[1:] {
