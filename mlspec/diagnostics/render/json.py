@@ -1,6 +1,6 @@
 """Renders a report as one JSON document, versioned on its own.
 
-The shape is a promise to other programs (`schemas/output/diagnostics.v1.json` documents it) and
+The shape is a promise to other programs (`schemas/output/diagnostics.v1.schema.json` is it) and
 is written out here key by key, never dumped from the records. Lines and columns count from 1,
 columns in Unicode code points, ends are exclusive.
 """
