@@ -203,12 +203,15 @@ def _build(
 
     builder = TreeBuilder(file)
     parser = _parser(file.text)
-    get, feed = parser.get_event, builder.feed
+    get, handler_of = parser.get_event, builder.handlers.get
     try:
-        event = get()
-        while not isinstance(event, StreamEndEvent):
-            feed(event)
+        while True:
             event = get()
+            handler = handler_of(type(event))
+            if handler is not None:
+                handler(event)
+            elif isinstance(event, StreamEndEvent):
+                break
     except Stop:
         return None, builder.diagnostics, None, None
     except YAMLError as error:

@@ -69,7 +69,15 @@ class _Frame:
 
 
 class TreeBuilder:
-    """Takes events, holds the tree so far."""
+    """Takes events, holds the tree so far.
+
+    Attributes:
+        handlers: what to call with an event of a type; other events say nothing. They raise
+            `Stop` when nothing after the event is worth looking at.
+        root: the finished tree.
+        last_scalar: the scalar before the current event.
+        diagnostics: what is wrong with the text so far.
+    """
 
     def __init__(self, file: SourceFile) -> None:
         self.root: Node | None = None
@@ -84,7 +92,7 @@ class TreeBuilder:
         self._documents = 0
         self._good_keys: set[str] = set()
         self._anchors: dict[str, tuple[Node, int, int]] = {}
-        self._handlers: dict[type, Callable[[Any], None]] = {
+        self.handlers: dict[type, Callable[[Any], None]] = {
             events.ScalarEvent: self._scalar,
             events.MappingStartEvent: self._start_mapping,
             events.SequenceStartEvent: self._start_sequence,
@@ -93,16 +101,6 @@ class TreeBuilder:
             events.AliasEvent: self._alias,
             events.DocumentStartEvent: self._start_document,
         }
-
-    def feed(self, event: events.Event) -> None:
-        """Take one event.
-
-        Raises:
-            Stop: when nothing after it is worth looking at.
-        """
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
 
     def _report(self, code: Code, span: Span, message: str, *help_: str, **more: Any) -> None:
         place = RawPlace(self._source, span)
