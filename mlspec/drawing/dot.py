@@ -61,7 +61,7 @@ def _cluster(graph: Graph, place: int, shared: dict[str, str]) -> Iterator[str]:
     ids = _ids(graph, place, shared)
     heading = "\n".join([graph.title, *graph.triggers])
     yield f"  subgraph cluster_{place} {{"
-    yield f'    label={_quoted(heading)}; labelloc=t; color="#d0d7de"; style=rounded;'
+    yield f'    label={_quoted(heading)}; fontsize=13; labelloc=t; color="#d0d7de"; style=rounded;'
     for node in graph.nodes:
         if node.kind is not NodeKind.DATA:
             yield f"    {ids[node.id]} [{_attributes(node)}];"

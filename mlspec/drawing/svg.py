@@ -86,7 +86,7 @@ def graph_panel(
     parts = [rect(0, 0, inner + 2 * pad, at + layout.height + 2 * pad + 8, 10, "frame")]
     parts.append(f'<g transform="translate({number(pad)},{number(pad)})">{heading}</g>')
     top = at + pad + 8
-    body = _body(graph, layout, key, interactive=interactive)
+    body = graph_body(graph, layout, key, interactive=interactive)
     parts.append(f'<g transform="translate({number(left)},{number(top)})">{body}</g>')
     return Panel(
         markup="".join(parts), width=inner + 2 * pad, height=at + layout.height + 2 * pad + 8
@@ -152,21 +152,24 @@ def _heading(graph: Graph, width: float) -> tuple[str, float]:
     return "".join(parts), at + 6
 
 
-def _body(graph: Graph, layout: Layout, key: str, *, interactive: bool) -> str:
+def graph_body(graph: Graph, layout: Layout, key: str, *, interactive: bool) -> str:
+    """Return edges, labels and nodes of a graph; arguments as `graph_panel`."""
     lines, labels = [], []
+    places = {node.id: f"{key}-{place}" for place, node in enumerate(graph.nodes)}
     drawn = zip(_drawn(graph), layout.routes, strict=True)
     for edge, route in sorted(drawn, key=lambda pair: pair[0].critical):
         kind = "crit" if edge.critical else edge.kind.value
         names = f"e {edge.kind.value}{' crit' if edge.critical else ''}"
-        lines.append(path(route, names, f' marker-end="url(#head-{kind})"'))
+        ends = f' data-edge="{places[edge.source]} {places[edge.target]}"' if interactive else ""
+        lines.append(path(route, names, f'{ends} marker-end="url(#head-{kind})"'))
     for label in layout.labels:
         x, y = label.at
         wide = _label_size(label.text).width
         labels.append(rect(x - wide / 2, y - 7.5, wide, 15, 4, "lb"))
         labels.append(text(x, y + 3.6, label.text, "l", anchor="middle"))
     nodes = [
-        node_markup(node, layout.boxes[node.id], f"{key}-{place}", interactive=interactive)
-        for place, node in enumerate(graph.nodes)
+        node_markup(node, layout.boxes[node.id], places[node.id], interactive=interactive)
+        for node in graph.nodes
     ]
     return "".join([*lines, _bar(graph, layout), *labels, *nodes])
 
