@@ -30,5 +30,5 @@ def schema(
         output.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         console.err(f"error: {output}: {(error.strerror or str(error)).lower()}")
-        raise typer.Exit(Exit.NO_INPUT) from None
+        raise typer.Exit(Exit.WOULD_OVERWRITE) from None
     console.err(f"Wrote {output}. First line of the spec: {_MODELINE}{output.as_posix()}")

@@ -33,4 +33,4 @@ def test_schema__output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(typer.Exit) as found:
         schema(tmp_path / "file" / "x.json")
-    assert found.value.exit_code == 66
+    assert found.value.exit_code == 73
