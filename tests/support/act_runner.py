@@ -96,7 +96,9 @@ def run_on_act(
     for action in ("upload-artifact", "download-artifact"):
         sha = _sha(action)
         command += ["--local-repository", f"actions/{action}@{sha}={STUBS / action}"]
-    given = {"MLSPEC_TEST_ARTIFACTS": str(scratch / "artifacts"), **keep, **(env or {})}
+    for name, value in keep.items():
+        command += ["--var", f"{name}={value}"]
+    given = {"MLSPEC_TEST_ARTIFACTS": str(scratch / "artifacts"), **(env or {})}
     for name, value in given.items():
         command += ["--env", f"{name}={value}"]
     for name, value in (inputs or {}).items():
@@ -126,12 +128,12 @@ _FAILED = re.compile(r"\$\{\{ (steps\.(\w+)\.outcome != 'success' && 'true' \|\|
 
 
 def bridged(text: str) -> tuple[str, dict[str, str]]:
-    """Return a workflow's text for act, and the environment that the bridge needs."""
+    """Return a workflow's text for act, and the repository variables that the bridge needs."""
     keep = {}
     for found in _FAILED.finditer(text):
         name = f"MLSPEC_TEST_KEEP_{found[2]}"
-        keep[name] = f"${{{{ {found[1]} env.{name} }}}}"
-    text = _FAILED.sub(r"${{ \1 env.MLSPEC_TEST_KEEP_\2 }}", text)
+        keep[name] = f"${{{{ {found[1]} vars.{name} }}}}"
+    text = _FAILED.sub(r"${{ \1 vars.MLSPEC_TEST_KEEP_\2 }}", text)
     return text.replace("      queue: max\n", ""), keep
 
 

@@ -46,9 +46,7 @@ def ref(spelled: str) -> Ref:
 
 def script(text: str, *refs: str) -> Script:
     """Return a script whose references are given as they are spelled in the language."""
-    return Script(
-        text=text, refs=tuple(sorted(map(ref, refs), key=lambda found: found.variable))
-    )
+    return Script(text=text, refs=tuple(sorted(map(ref, refs), key=lambda found: found.variable)))
 
 
 def words(*texts: str) -> Argv:
@@ -107,9 +105,7 @@ def _nightly() -> Pipeline:
         outputs=(Output(name="model", path="out/model.pkl"),),
         metrics="out/metrics.json",
         matrix=SEEDS,
-        retry=Retry(
-            max=3, delay=Duration(30_000), factor=2.0, max_delay=Duration(600_000)
-        ),
+        retry=Retry(max=3, delay=Duration(30_000), factor=2.0, max_delay=Duration(600_000)),
         timeout=Duration(30 * 60_000),
         resources=Resources(cpu=Cpu(2000), memory=Memory(4 << 30)),
         env=(("TOKENIZERS_PARALLELISM", literal("false")),),
@@ -119,13 +115,9 @@ def _nightly() -> Pipeline:
     )
     evaluate = Step(
         id="evaluate",
-        action=script(
-            'python evaluate.py "${MLSPEC_INPUTS_MODELS}"\n', "inputs.models"
-        ),
+        action=script('python evaluate.py "${MLSPEC_INPUTS_MODELS}"\n', "inputs.models"),
         needs=("train",),
-        inputs=(
-            StepInput(name="models", step="train", output="model", pairing=Pairing.FOLDER),
-        ),
+        inputs=(StepInput(name="models", step="train", output="model", pairing=Pairing.FOLDER),),
         metrics="out/eval.json",
         report=("out/performance.md", "out/roc.png"),
         timeout=Duration(90_500),
@@ -168,9 +160,7 @@ def _nightly() -> Pipeline:
             Param(name="purpose", enum=("test", "final"), default="test"),
             Param(name="fast", type=ParamType.BOOL, default="false"),
         ),
-        triggers=Triggers(
-            schedule=Schedule(cron="0 3 * * *", timezone="Europe/Oslo"), push=True
-        ),
+        triggers=Triggers(schedule=Schedule(cron="0 3 * * *", timezone="Europe/Oslo"), push=True),
         steps=(prepare, train, evaluate, publish, notify, alarm),
         final=final,
     )

@@ -188,7 +188,9 @@ def pack(
     lines += [f"packed={HOME}/outputs{entry}", 'mkdir -p "$packed"']
     for name, path in outputs:
         folder, file = split_path(path)
-        lines.append(f'tar -cf "$packed/{name}.tar" -C {own_path(folder)} {own_path(file)}')
+        verbatim = "--no-unquote " if "\\" in file else ""  # GNU tar reads `\\b` as an escape
+        place = f"{own_path(folder)} {verbatim}{own_path(file)}"
+        lines.append(f'tar -cf "$packed/{name}.tar" -C {place}')
     if metrics is not None:
         lines.append(f'cp {own_path(metrics)} "$packed/metrics.json"')
     lines += _show(metrics, reports, title, is_matrix=is_matrix)

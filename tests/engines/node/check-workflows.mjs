@@ -6,11 +6,13 @@ import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow} from "@actions/workflow-parser";
 import {data, Evaluator, Lexer, Parser} from "@actions/expressions";
+import {parse} from "yaml";
 
 const {files, contexts} = JSON.parse(readFileSync(0, "utf8"));
 const problems = [];
 const scripts = {};
 const env = {};
+const wellKnown = []; // functions that need no context are known to the parser itself
 
 function dictionary(value) {
   if (Array.isArray(value)) {
@@ -29,11 +31,24 @@ function dictionary(value) {
 const known = dictionary(contexts ?? {});
 const names = Object.keys(contexts ?? {});
 
-function value(token) {
-  if (token.expression === undefined) return token.toString();
-  const lexed = new Lexer(token.expression).lex();
-  const tree = new Parser(lexed.tokens, names, []).parse();
-  return new Evaluator(tree, known).evaluate().coerceString();
+// GitHub's parser for editors keeps the indentation of block scalars in expressions; the service
+// and the runner read the YAML value, so expressions are found in that, strings in quotes skipped.
+function value(text) {
+  let made = "";
+  let from = 0;
+  for (;;) {
+    const open = text.indexOf("${{", from);
+    if (open < 0) return made + text.slice(from);
+    let close = open + 3;
+    for (let quoted = false; quoted || !text.startsWith("}}", close); close += 1) {
+      if (close >= text.length) throw new Error("an expression does not end");
+      if (text[close] === "'") quoted = !quoted;
+    }
+    const lexed = new Lexer(text.slice(open + 3, close)).lex();
+    const tree = new Parser(lexed.tokens, names, wellKnown).parse();
+    made += text.slice(from, open) + new Evaluator(tree, known).evaluate().coerceString();
+    from = close + 2;
+  }
 }
 
 for (const {name, text} of files) {
@@ -45,15 +60,15 @@ for (const {name, text} of files) {
   scripts[name] = {};
   env[name] = {};
   if (!contexts) continue;
-  for (const job of workflow.jobs) {
+  for (const [id, job] of Object.entries(parse(text).jobs)) {
     for (const [index, step] of job.steps.entries()) {
-      const place = `${job.id.value}/${step.id || index}`;
-      if (step.run) scripts[name][place] = value(step.run);
-      for (const pair of step.env ?? []) {
+      const place = `${id}/${step.id ?? index}`;
+      if (step.run !== undefined) scripts[name][place] = value(step.run);
+      for (const [variable, one] of Object.entries(step.env ?? {})) {
         try {
-          env[name][`${place}/${pair.key.value}`] = value(pair.value);
-        } catch {
-          // a context that the caller did not give
+          env[name][`${place}/${variable}`] = value(String(one));
+        } catch (problem) {
+          if (!/Unrecognized named-value/.test(problem.message)) problems.push(`${name}: ${problem.message}`);
         }
       }
     }
