@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real engines and validators that judge emitted artifacts.
-# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kubernetes] [dvc] [bench] (default: all but bench)
+# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [bench] (default: all but bench)
 # Everything lands below $MLSPEC_ENGINES (default: ~/.cache/mlspec-engines); a stamp file makes each part idempotent.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,7 +61,16 @@ part_argo() {
   printf '%s' "$id" >"$root/argo.stamp"
 }
 
+part_kustomize() {
+  local id="sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
+  stamped kustomize "$id" && return 0
+  echo "engines: building kustomize" >&2
+  mkdir -p "$root/kustomize"
+  GOBIN="$root/kustomize" go install "$id"
+  printf '%s' "$id" >"$root/kustomize.stamp"
+}
+
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc node argo)
+[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc node argo kustomize)
 for part in "${parts[@]}"; do "part_$part"; done
 echo "engines: ready in $root" >&2
