@@ -27,11 +27,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import (
@@ -91,10 +92,15 @@ class FromStep:
 
 @dataclass(frozen=True)
 class Partner:
-    """An input: what the instance with the same combination of another matrix published."""
+    """An input: what the instance with the same combination of another matrix published.
+
+    Attributes:
+        keys: the keys of the other matrix, in its order.
+    """
 
     step: str
     path: str
+    keys: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,13 @@ class NewVersion:
     """An output that is also a new version of a data set.
 
     Attributes:
-        as_uri: the step writes to the address of the version itself.
+        source: where the data set is, if it is not kept in the store.
+        as_uri: the step gets an address, and writes there itself.
     """
 
     path: str
     data: str
+    source: str | None = None
     as_uri: bool = False
 
 
@@ -200,6 +208,7 @@ class Pipeline:
         dag_file: `__file__` of the DAG.
         project: path from the DAG's folder to the project, unless MLSPEC_PROJECT says otherwise.
         store: address under which steps hand files to each other; empty: none do.
+        steps: all steps, in the order of the DAG.
     """
 
     app: str
@@ -207,6 +216,7 @@ class Pipeline:
     dag_file: str
     project: str
     store: str = ""
+    steps: list[Step] = field(default_factory=list, repr=False, compare=False)
 
     def check(self, **asked: Any) -> dict[str, Any]:
         """Return the hook of a task that only decides whether a step may go on (`Check`)."""
@@ -223,12 +233,19 @@ class Pipeline:
     def step(self, **asked: Any) -> dict[str, Any]:
         """Return the hooks of a step's task (`Step`)."""
         made = Step(self, **asked)
+        self.steps.append(made)
         return {
             "pre_execute": made.before,
             "post_execute": made.after,
             "on_failure_callback": made.clean,
             "on_retry_callback": made.clean,
         }
+
+    def pod(self, **asked: Any) -> dict[str, Any]:
+        """Return the hooks of a step's task that runs in a pod (`PodStep`)."""
+        made = PodStep(self, **asked)
+        self.steps.append(made)
+        return {"pre_execute": made.before, "post_execute": made.after}
 
     @property
     def folder(self) -> Path:
@@ -250,11 +267,33 @@ class Pipeline:
         """Return the store."""
         if not self.store:
             raise AirflowFailException("this pipeline was compiled without a store")
-        if self.store.startswith("file:"):
-            path = self.store.removeprefix("file:")
-            path = "/" + path.lstrip("/") if path.startswith("//") else path
-            return LocalStore((self.folder / path).resolve())
-        return ObjectStore(self.store)
+        folder = local_path(self.store, self.folder)
+        return ObjectStore(self.store) if folder is None else LocalStore(folder)
+
+    def outside(self, address: str) -> tuple[Store, str]:
+        """Return the store above any address or path of the project, and the last name."""
+        path = local_path(address, self.folder)
+        if path is not None:
+            return LocalStore(path.parent), path.name
+        above, _, last = address.rstrip("/").rpartition("/")
+        return ObjectStore(above), last
+
+    @property
+    def products(self) -> frozenset[str]:
+        """What any step of the pipeline writes, relative to its workspace."""
+        return frozenset(path for step in self.steps for path in step.written())
+
+
+def local_path(address: str, project: Path) -> Path | None:
+    """Return the path that `file:...` or a path of the project means, None for others."""
+    scheme, colon, rest = address.partition(":")
+    if not colon or "/" in scheme or len(scheme) < 2:
+        return project / address
+    if scheme.lower() != "file":
+        return None
+    if rest.startswith("//"):
+        rest = "/" + rest[2:].partition("/")[2]
+    return project / unquote(rest)
 
 
 # ------------------------------------------------------------------ joins and conditions
@@ -465,7 +504,10 @@ class Step(Check):
         self._make_workspace(workspace)
         if self.pipeline.store:
             self.pipeline.files().remove(*self._place(context, row=self.row))
-        task.env = self._environment(context, home)
+        inherited = (task.env or {}).items()
+        own = {name: value for name, value in inherited if not name.startswith(MATRIX)}
+        task.env = own | self._environment(context, home)
+        task.env |= {variable: secret(name) for variable, name in self.secrets.items()}
         if self.row:
             context["map_index_template"] = entry_name(self.row)
 
@@ -474,41 +516,39 @@ class Step(Check):
         if not project.is_dir():
             raise AirflowFailException(f"no project at {project}: set MLSPEC_PROJECT")
         workspace.mkdir()
-        written = [
-            path for path in (*self._paths(), self.metrics, *self.report) if path
-        ]
-        real = {Path(path).parts[0] for path in written}
+        products = self.pipeline.products
+        real = {Path(path).parts[0] for path in products}
         for entry in sorted(project.iterdir()):
             if entry.name in (".git", ".mlspec"):
                 continue
-            if entry.name not in real:
+            if entry.name in real:
+                _copy_without(entry, workspace / entry.name, entry.name, products)
+            else:
                 (workspace / entry.name).symlink_to(entry)
-            elif entry.is_dir():
-                shutil.copytree(entry, workspace / entry.name, symlinks=True)
-        for path in written:
+        for path in self.written():
             (workspace / path).parent.mkdir(parents=True, exist_ok=True)
+
+    def written(self) -> list[str]:
+        """Return what the step writes, relative to its workspace."""
+        asked = (*self._paths(), self.metrics, *self.report)
+        return [Path(path).as_posix() for path in asked if path]
 
     def _paths(self) -> list[str]:
         return [
             _path(output) for output in self.outputs.values() if not _as_uri(output)
         ]
 
-    def _environment(self, context: Context, home: Path) -> dict[str, str]:
-        task = context["task"]
-        env = {
-            name: value
-            for name, value in (task.env or {}).items()
-            if not name.startswith(MATRIX)
-        }
+    def _environment(self, context: Context, home: PurePath) -> dict[str, str]:
+        """Return the variables of references, and those whose text needs references."""
         values = {name: self._value(context, home, name) for name in self._used()}
-        for name in self.uses:
-            env["MLSPEC_" + name.replace(".", "_").upper()] = values[name]
+        env = {
+            "MLSPEC_" + name.replace(".", "_").upper(): values[name]
+            for name in self.uses
+        }
         for variable, parts in self.env.items():
             env[variable] = "".join(
                 values[part.name] if isinstance(part, Ref) else part for part in parts
             )
-        for variable, name in self.secrets.items():
-            env[variable] = secret(name)
         return env
 
     def _used(self) -> list[str]:
@@ -517,7 +557,7 @@ class Step(Check):
         ]
         return sorted({*self.uses, *inside})
 
-    def _value(self, context: Context, home: Path, reference: str) -> str:
+    def _value(self, context: Context, home: PurePath, reference: str) -> str:
         namespace, _, name = reference.partition(".")
         match namespace:
             case "params":
@@ -525,9 +565,9 @@ class Step(Check):
             case "matrix":
                 return self.row[name]
             case "inputs":
-                return self._bring(context, name, self.inputs[name], home / "inputs")
+                return self._bring(context, name, self.inputs[name], home / "in")
             case "outputs":
-                return self._destination(context, self.outputs[name], home / "work")
+                return self._destination(context, name, home)
         return self._about_run(context, name)
 
     def _about_run(self, context: Context, name: str) -> str:
@@ -555,18 +595,23 @@ class Step(Check):
 
     # -------------------------------------------------------------- inputs
 
-    def _bring(self, context: Context, name: str, asked: Input, folder: Path) -> str:
+    def _bring(
+        self, context: Context, name: str, asked: Input, folder: PurePath
+    ) -> str:
         """Return the path (or address) of an input; empty when it is absent."""
         here = folder / name
         match asked:
             case Repo(path):
-                return str(Path(context["task"].cwd) / path)
+                found = self.pipeline.folder / path
+                if not found.exists():
+                    raise AirflowFailException(f"there is no {path} in the project")
+                return self._from_project(context, found, path, here)
             case Data():
-                return self._data(asked, here)
-            case Partner(step, path) if self._published(context, step):
-                return self._fetch(
-                    (*self._place(context, step, self.row), *path.split("/")), here
-                )
+                return self._data(context, asked, here)
+            case Partner(step, path, keys) if self._published(context, step):
+                row = {key: self.row[key] for key in keys}
+                place = (*self._place(context, step, row), *path.split("/"))
+                return self._fetch(place, here)
             case FromStep(step, path) if self._published(context, step):
                 place = (*self._place(context, step), *path.split("/"))
                 return self._fetch(place, here)
@@ -584,43 +629,82 @@ class Step(Check):
     def _published(self, context: Context, step: str) -> bool:
         return outcomes(context, [step]).get(step) in ("success", "failed")
 
-    def _fetch(self, place: tuple[str, ...], folder: Path) -> str:
-        folder.mkdir(parents=True)
-        return self.pipeline.files().fetch(folder / place[-1], *place)
+    def _from_project(
+        self, context: Context, found: Path, path: str, here: PurePath
+    ) -> str:
+        del context, path, here  # a worker reads it where it is
+        return str(found)
+
+    def _fetch(self, place: tuple[str, ...], folder: PurePath) -> str:
+        return self._take(self.pipeline.files(), folder / place[-1], place)
+
+    def _take(self, store: Store, here: PurePath, place: tuple[str, ...]) -> str:
+        """Bring a file or folder from a store; return its path, empty if there is none."""
+        Path(here).parent.mkdir(parents=True, exist_ok=True)
+        return store.fetch(Path(here), *place)
+
+    def _put_together(
+        self, folder: PurePath, found: Mapping[str, str], index: str
+    ) -> None:
+        """Finish a folder of combinations: entries that are elsewhere, and the index."""
+        for name, path in found.items():
+            if path != str(folder / name):
+                Path(folder / name).symlink_to(path)
+        Path(folder / "index.json").write_text(index, encoding="utf-8")
 
     def _gather(
-        self, context: Context, step: str, path: str, rows: Iterable[Row], folder: Path
+        self,
+        context: Context,
+        step: str,
+        path: str,
+        rows: Sequence[Row],
+        folder: PurePath,
     ) -> str:
-        folder.mkdir(parents=True)
-        index = []
+        folder = folder / Path(path).name
+        found = {}
         for row in rows:
+            name = entry_name(row)
             place = (*self._place(context, step, row), *path.split("/"))
-            found = self.pipeline.files().fetch(folder / entry_name(row), *place)
-            if found:
-                if found != str(folder / entry_name(row)):
-                    (folder / entry_name(row)).symlink_to(found)
-                index.append({"entry": entry_name(row), "matrix": row})
+            found[name] = self._take(self.pipeline.files(), folder / name, place)
+        index = [
+            {"entry": entry_name(row), "matrix": row}
+            for row in rows
+            if found[entry_name(row)]
+        ]
         if not index:
             return ""
-        (folder / "index.json").write_text(json.dumps(index) + "\n", encoding="utf-8")
+        text = json.dumps(index, ensure_ascii=False, indent=1) + "\n"
+        there = {name: path for name, path in found.items() if path}
+        self._put_together(folder, there, text)
         return str(folder)
 
-    def _data(self, asked: Data, folder: Path) -> str:
+    def _data(self, context: Context, asked: Data, folder: PurePath) -> str:
         if asked.source is not None:
-            if "://" not in asked.source:
-                path = self.pipeline.folder / asked.source.removeprefix("file:")
-                return path.resolve().as_uri() if asked.as_uri else str(path)
-            if asked.as_uri:
+            store, last = self.pipeline.outside(asked.source)
+            place: tuple[str, ...] = (last,)
+            if asked.as_uri and isinstance(store, ObjectStore):
                 return asked.source
-            folder.mkdir(parents=True)
-            base, _, last = asked.source.rstrip("/").rpartition("/")
-            return ObjectStore(base).fetch(folder / last, last)
-        store = self.pipeline.files()
-        latest = store.read(self.pipeline.app, "data", asked.name, "latest")
-        if latest is None:
-            raise AirflowFailException(f"there is no version of {asked.name} yet")
-        place = (self.pipeline.app, "data", asked.name, *latest.strip().split("/"))
-        return store.address(*place) if asked.as_uri else self._fetch(place, folder)
+        else:
+            store = self.pipeline.files()
+            place = self._pinned(context, asked.name, store)
+        if asked.as_uri:
+            return store.address(*place)
+        found = self._take(store, folder / place[-1], place)
+        if not found:
+            raise AirflowFailException(f"data {asked.name} is not there")
+        return found
+
+    def _pinned(self, context: Context, data: str, store: Store) -> tuple[str, ...]:
+        """Return the version that this run reads: the newest when a step first asks."""
+        home = (self.pipeline.app, "data", data)
+        pin = (*self.pipeline.run_folder(context["ti"].run_id), ".data", data)
+        version = store.read(*pin)
+        if version is None:
+            version = store.read(*home, "latest")
+            if version is None:
+                raise AirflowFailException(f"data {data} has no version yet")
+            store.write(version, *pin)
+        return (*home, *version.strip().split("/"))
 
     # -------------------------------------------------------------- after
 
@@ -628,8 +712,13 @@ class Step(Check):
         """Fail if something declared was not written; publish everything otherwise."""
         del result
         workspace = Path(context["task"].cwd)
-        wanted = [*self._paths(), *([self.metrics] if self.metrics else [])]
-        missing = [path for path in wanted if not (workspace / path).exists()]
+        missing = [path for path in self._paths() if not (workspace / path).exists()]
+        if self.metrics and not (workspace / self.metrics).is_file():
+            missing.append(self.metrics)
+        for name, output in self.outputs.items():
+            if _as_uri(output):
+                store, place = self._target(context, name, output)
+                missing += [] if store.exists(*place) else [store.address(*place)]
         if missing:
             raise AirflowException(
                 "declared output was not written: " + ", ".join(missing)
@@ -647,43 +736,75 @@ class Step(Check):
             files["metrics.json"] = workspace / self.metrics
         for path in self.report:
             if (workspace / path).exists():
-                files[f"report/{path}"] = workspace / path
-        if not files and not self.outputs:
-            return
-        store = self.pipeline.files()
+                files[f".report/{path}"] = workspace / path
         if files:
-            store.publish(files, *self._place(context, row=self.row))
-        for output in self.outputs.values():
+            place = self._place(context, row=self.row)
+            self.pipeline.files().publish(files, *place)
+        for name, output in self.outputs.items():
             if isinstance(output, NewVersion):
-                self._new_version(context, output, workspace, store)
+                self._new_version(context, name, output, workspace)
 
     def _new_version(
-        self, context: Context, output: NewVersion, workspace: Path, store: Store
+        self, context: Context, name: str, output: NewVersion, workspace: Path
     ) -> None:
-        version = self._version(context, output)
-        if output.as_uri:
-            if not store.exists(*version):
-                raise AirflowException(f"no new version of {output.data} was written")
-        else:
-            last = version[-1]
-            store.publish({last: workspace / output.path}, *version[:-1])
-        store.write("/".join(version[3:]) + "\n", *version[:3], "latest")
-
-    def _version(self, context: Context, output: NewVersion) -> tuple[str, ...]:
+        if output.source is not None:
+            if not output.as_uri:
+                store, last = self.pipeline.outside(output.source)
+                store.replace(workspace / output.path, last)
+            return
+        store = self.pipeline.files()
+        home = (self.pipeline.app, "data", output.data)
         run = self.pipeline.run_folder(context["ti"].run_id)[-1]
-        base = (self.pipeline.app, "data", output.data, "versions", run)
-        return (*base, Path(output.path).name)
+        version = ("versions", run, Path(output.path).name)
+        if output.as_uri:
+            _, place = self._target(context, name, output)
+            store.duplicate(place, (*home, *version))
+        else:
+            store.replace(workspace / output.path, *home, *version)
+        store.write("/".join(version) + "\n", *home, "latest")
 
-    def _destination(self, context: Context, output: Output, workspace: Path) -> str:
-        if isinstance(output, NewVersion) and output.as_uri:
-            return self.pipeline.files().address(*self._version(context, output))
-        return str(workspace / _path(output))
+    def _target(
+        self, context: Context, name: str, output: Output
+    ) -> tuple[Store, tuple[str, ...]]:
+        """Return where a step itself writes an output: the source, or the run's folder."""
+        if isinstance(output, NewVersion) and output.source is not None:
+            store, last = self.pipeline.outside(output.source)
+            return store, (last,)
+        place = self._place(context, row=self.row)
+        return self.pipeline.files(), (*place, name, Path(_path(output)).name)
+
+    def _destination(self, context: Context, name: str, home: PurePath) -> str:
+        output = self.outputs[name]
+        if not _as_uri(output):
+            return str(self._written_at(name, output, home))
+        store, place = self._target(context, name, output)
+        return store.address(*place)
+
+    def _written_at(self, name: str, output: Output, home: PurePath) -> PurePath:
+        del name
+        return home / "work" / _path(output)
 
     def clean(self, context: Context) -> None:
         """Remove the workspace."""
         made = getattr(context["task"], "cwd", None)
         if made:
             shutil.rmtree(Path(made).parent, ignore_errors=True)
+
+
+def _copy_without(
+    source: Path, target: Path, at: str, left_out: frozenset[str]
+) -> None:
+    """Copy a file or folder, except paths that steps write."""
+    if at in left_out:
+        return
+    if source.is_symlink():
+        target.symlink_to(source.resolve())
+    elif source.is_dir():
+        target.mkdir()
+        for entry in sorted(source.iterdir()):
+            _copy_without(entry, target / entry.name, f"{at}/{entry.name}", left_out)
+    else:
+        shutil.copy2(source, target)
 
 
 def _path(output: Output) -> str:
@@ -713,6 +834,182 @@ def secret(name: str) -> str:
     found = Connection.get(name)
     password = found.password or ""
     return f"{found.login}:{password}" if found.login else password
+
+
+# ------------------------------------------------------------------ steps in pods
+
+STAGE = """\
+import json, os, sys
+import fsspec
+
+for item in json.loads(os.environ["MLSPEC_FILES"]):
+    here = item["here"]
+    os.makedirs(os.path.dirname(here), exist_ok=True)
+    if "text" in item:
+        with open(here, "w", encoding="utf-8") as file:
+            file.write(item["text"])
+    elif "from" in item:
+        fs, there = fsspec.core.url_to_fs(item["from"])
+        fs.get(there, here, recursive=fs.isdir(there))
+    elif "to" in item:
+        if not os.path.exists(here):
+            sys.exit("declared output was not written: " + here)
+        fs, there = fsspec.core.url_to_fs(item["to"])
+        fs.makedirs(there.rpartition("/")[0], exist_ok=True)
+        fs.put(here, there, recursive=os.path.isdir(here))
+"""
+"""What the containers that bring and take files run; their image has Python and fsspec."""
+
+POD = PurePosixPath("/mlspec")
+
+
+class PodStep(Step):
+    """Runs a step in a pod: the same, with files in a volume at /mlspec.
+
+    An init container brings the inputs. Where there are outputs, the step is a second init
+    container, so that the pod's own container can take them to the store after it.
+
+    Args:
+        pipeline: the pipeline.
+        staging_image: image of the containers that bring and take files.
+        asked: further arguments of `Step`.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, *, staging_image: str = "", **asked: Any
+    ) -> None:
+        super().__init__(pipeline, **asked)
+        self.staging_image = staging_image
+        self.brought: list[dict[str, str]] = []
+
+    def before(self, context: Context) -> None:
+        """Check, and complete the pod: variables, volume, containers for files."""
+        Check.before(self, context)
+        from kubernetes.client import models as k8s
+
+        task = context["task"]
+        given = {variable.name: variable for variable in task.env_vars}
+        self.row = {key: given[f"{MATRIX}{key.upper()}"].value for key in self.matrix}
+        self.brought = []
+        if self.outputs or self.metrics:
+            self.pipeline.files().remove(*self._place(context, row=self.row))
+        task.env_vars = [
+            variable for name, variable in given.items() if not name.startswith(MATRIX)
+        ] + [
+            k8s.V1EnvVar(name=name, value=_for_kubernetes(value))
+            for name, value in self._environment(context, POD).items()
+        ]
+        if self.row:
+            context["map_index_template"] = entry_name(self.row)
+        self._arrange(task, self._taken(context))
+
+    def _taken(self, context: Context) -> list[dict[str, str]]:
+        """Return what is taken to the store once the step has succeeded."""
+        store = self.pipeline.files() if self.outputs else None
+        place = self._place(context, row=self.row)
+        taken = []
+        for name, output in self.outputs.items():
+            if store is None or _as_uri(output):
+                continue
+            here = str(self._written_at(name, output, POD))
+            to = store.address(*place, name, PurePosixPath(here).name)
+            taken.append({"here": here, "to": to})
+            if isinstance(output, NewVersion) and output.source is not None:
+                outside, last = self.pipeline.outside(output.source)
+                taken.append({"here": here, "to": outside.address(last)})
+            if _path(output) == self.metrics:
+                taken.append(
+                    {"here": here, "to": store.address(*place, "metrics.json")}
+                )
+        return taken
+
+    def _arrange(self, task: Any, taken: list[dict[str, str]]) -> None:
+        from kubernetes.client import models as k8s
+
+        if not self.brought and not taken:
+            return
+        mount = k8s.V1VolumeMount(name="mlspec", mount_path=str(POD))
+        task.volumes = [
+            *task.volumes,
+            k8s.V1Volume(name="mlspec", empty_dir=k8s.V1EmptyDirVolumeSource()),
+        ]
+        folders = [{"here": item["here"]} for item in taken]
+        bring = k8s.V1Container(
+            name="bring-files",
+            image=self.staging_image,
+            command=["python", "-c", STAGE],
+            env=[_files(self.brought + folders)],
+            volume_mounts=[mount],
+            security_context=task.container_security_context,
+        )
+        task.init_containers = [*task.init_containers, bring]
+        task.volume_mounts = [*task.volume_mounts, mount]
+        if not taken:
+            return
+        step = k8s.V1Container(
+            name="step",
+            image=task.image,
+            command=task.cmds,
+            args=task.arguments,
+            env=[*task.env_vars, *(secret.to_env_secret() for secret in task.secrets)],
+            resources=task.container_resources,
+            volume_mounts=task.volume_mounts,
+            security_context=task.container_security_context,
+        )
+        task.init_containers = [*task.init_containers, step]
+        task.init_container_logs = ["step"]
+        task.image, task.cmds = self.staging_image, ["python", "-c", STAGE]
+        task.arguments, task.secrets, task.container_resources = [], [], None
+        task.env_vars = [_files(taken)]
+
+    def after(self, context: Context, result: object = None) -> None:
+        """Make new versions of data from what the pod took to the store."""
+        del result
+        for name, output in self.outputs.items():
+            if isinstance(output, NewVersion):
+                self._new_version(context, name, output, Path())
+
+    def _new_version(
+        self, context: Context, name: str, output: NewVersion, workspace: Path
+    ) -> None:
+        if output.source is None:
+            super()._new_version(context, name, replace(output, as_uri=True), workspace)
+
+    def _written_at(self, name: str, output: Output, home: PurePath) -> PurePath:
+        return home / "out" / name / PurePosixPath(_path(output)).name
+
+    def _from_project(
+        self, context: Context, found: Path, path: str, here: PurePath
+    ) -> str:
+        store = self.pipeline.files()
+        run = self.pipeline.run_folder(context["ti"].run_id)
+        place = (*run, ".project", *path.split("/"))
+        if not store.exists(*place):
+            store.replace(found, *place)
+        return self._take(store, here / found.name, place)
+
+    def _take(self, store: Store, here: PurePath, place: tuple[str, ...]) -> str:
+        if not store.exists(*place):
+            return ""
+        self.brought.append({"here": str(here), "from": store.address(*place)})
+        return str(here)
+
+    def _put_together(
+        self, folder: PurePath, found: Mapping[str, str], index: str
+    ) -> None:
+        del found
+        self.brought.append({"here": str(folder / "index.json"), "text": index})
+
+
+def _files(items: list[dict[str, str]]) -> Any:
+    from kubernetes.client import models as k8s
+
+    return k8s.V1EnvVar(name="MLSPEC_FILES", value=_for_kubernetes(json.dumps(items)))
+
+
+def _for_kubernetes(text: str) -> str:
+    """Return a value that Kubernetes expands to the text: it reads `$$` and `$(NAME)`."""
+    return text.replace("$", "$$") if "$(" in text or "$$" in text else text
 
 
 # ------------------------------------------------------------------ matrices known at run time
@@ -859,23 +1156,49 @@ class LocalStore:
         return str(self._at(place)) if self._at(place).exists() else ""
 
     def publish(self, files: Mapping[str, Path], *place: str) -> None:
-        """Put files and folders below a place, all or none; replaces what was there."""
+        """Put files and folders below a place, beside what the step put there itself."""
         target = self._at(place)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
+        fresh = self._beside(target)
         try:
             for name, source in files.items():
-                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-                if source.is_dir():
-                    shutil.copytree(source, fresh / name)
-                else:
-                    shutil.copy2(source, fresh / name)
-            fresh.chmod(0o755)
+                _copy(source, fresh / name)
+            for entry in target.iterdir() if target.is_dir() else ():
+                if not (fresh / entry.name).exists():
+                    entry.rename(fresh / entry.name)
             shutil.rmtree(target, ignore_errors=True)
             fresh.rename(target)
-        except BaseException:
+        finally:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise
+
+    def replace(self, source: Path, *place: str) -> None:
+        """Put a file or folder at a place, instead of what is there."""
+        target = self._at(place)
+        fresh = self._beside(target)
+        try:
+            _copy(source, fresh / target.name)
+            if target.is_dir():
+                shutil.rmtree(target)
+            (fresh / target.name).replace(target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def duplicate(self, source: tuple[str, ...], target: tuple[str, ...]) -> None:
+        """Copy what is at one place to another."""
+        self.replace(self._at(source), *target)
+
+    def _beside(self, target: Path) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
+        made.chmod(0o755)
+        return made
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 class ObjectStore:
@@ -925,12 +1248,22 @@ class ObjectStore:
         return str(here)
 
     def publish(self, files: Mapping[str, Path], *place: str) -> None:
-        """Put files and folders below a place; what was there is removed first."""
-        self.remove(*place)
+        """Put files and folders below a place, beside what the step put there itself."""
         for name, source in files.items():
-            path = self._at((*place, *name.split("/")))
-            path.fs.makedirs(path.parent.path, exist_ok=True)
-            path.fs.put(str(source), path.path, recursive=source.is_dir())
+            self.replace(source, *place, *name.split("/"))
+
+    def replace(self, source: Path, *place: str) -> None:
+        """Put a file or folder at a place, instead of what is there."""
+        self.remove(*place)
+        path = self._at(place)
+        path.fs.makedirs(path.parent.path, exist_ok=True)
+        path.fs.put(str(source), path.path, recursive=source.is_dir())
+
+    def duplicate(self, source: tuple[str, ...], target: tuple[str, ...]) -> None:
+        """Copy what is at one place to another."""
+        path = self._at(source)
+        self.remove(*target)
+        path.fs.copy(path.path, self._at(target).path, recursive=bool(path.is_dir()))
 
 
 Store = LocalStore | ObjectStore

@@ -18,6 +18,7 @@ from mlspec.backends.airflow.model import (
     Task,
 )
 from mlspec.backends.airflow.operators import Printer, call, rows_constant
+from mlspec.backends.airflow.pods import RESTRICTED
 from mlspec.emit.artifact import Artifact
 from mlspec.emit.python import (
     Call,
@@ -80,6 +81,7 @@ _AIRFLOW = (
     ("airflow.sdk", ("DAG", "Asset", "Param", "literal")),
     ("airflow.timetables.assets", ("AssetOrTimeSchedule",)),
     ("airflow.timetables.trigger", ("CronTriggerTimetable",)),
+    ("kubernetes.client", ("models as k8s",)),
 )
 _SUPPORT = (
     "Data",
@@ -129,7 +131,7 @@ def _imports(dag: Dag, used: set[str]) -> list[list[Import]]:
     found = [
         Import(module, chosen)
         for module, names in _AIRFLOW
-        if (chosen := tuple(name for name in names if name in used))
+        if (chosen := tuple(name for name in names if name.split(" as ")[-1] in used))
     ]
     found.append(Import(dag.support, tuple(name for name in _SUPPORT if name in used)))
     others = sorted(found, key=lambda line: line.module)
@@ -168,6 +170,9 @@ def _docstring(dag: Dag) -> Docstring:
     if dag.connections:
         lines += ["", "Needs connections, for secrets (login:password, or the password alone):"]
         lines += [f"- {docstring_line(name)}" for name in dag.connections]
+    if dag.secrets:
+        lines += ["", "Needs Secrets of Kubernetes, each with the key `value`:"]
+        lines += [f"- {docstring_line(name)}" for name in dag.secrets]
     return Docstring(tuple(lines))
 
 
@@ -190,6 +195,8 @@ def _dag_call(dag: Dag) -> Call:
         "skip_on_exit_code": None,
         "do_xcom_push": False,
     }
+    if any(isinstance(task, StepTask) and task.pod is not None for task in dag.tasks):
+        defaults |= RESTRICTED
     if dag.owner:
         defaults = {"owner": dag.owner, **defaults}
     keywords += [("default_args", defaults), ("tags", ["mlspec", dag.app])]

@@ -20,10 +20,11 @@ from mlspec.backends.airflow.model import (
     When,
 )
 from mlspec.backends.airflow.names import check_names, module_name, task_id
+from mlspec.backends.airflow.pods import check_pod
 from mlspec.backends.airflow.tasks import Surroundings, lower_step, step_task
 from mlspec.backends.base import LowerOptions
-from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE, TARGET_LIMIT
-from mlspec.diagnostics.model import Diagnostic, Result, has_errors
+from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE, PARTIAL, TARGET_LIMIT
+from mlspec.diagnostics.model import Diagnostic, Result, Severity, has_errors
 from mlspec.ir.model import (
     Application,
     DataInput,
@@ -60,7 +61,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
             )
             pools.append(Pools(path=pools_file, pools=described))
         for pipeline in application.pipelines:
-            found.extend(_limits(application, pipeline))
+            found.extend(_limits(application, pipeline, _staging_image(options)))
             if not has_errors(found):
                 dag = _dag(application, pipeline, options, suffix, names, pools_file)
                 found.extend(check_names(dag, pipeline))
@@ -94,7 +95,11 @@ def _dag(
     project = up if options.project_path == "." else f"{up}/{options.project_path}"
     tasks = _tasks(application, pipeline, options, suffix, pool_of)
     used = [step.lock for step in pipeline.all_steps if step.lock is not None]
-    connections = {secret.name for step in pipeline.all_steps for secret in step.secrets}
+    secrets = {
+        (secret.name, step.image is not None)
+        for step in pipeline.all_steps
+        for secret in step.secrets
+    }
     triggers = pipeline.triggers
     native = pipeline.native.get("airflow")
     settings = native if isinstance(native, Mapping) else {}
@@ -127,7 +132,8 @@ def _dag(
         spec=options.spec_path,
         pools=tuple(sorted({pool_of[lock] for lock in used})),
         pools_file=pools_file,
-        connections=tuple(sorted(connections)),
+        connections=tuple(sorted(name for name, in_pod in secrets if not in_pod)),
+        secrets=tuple(sorted(name for name, in_pod in secrets if in_pod)),
         settings=tuple((k, v) for k, v in settings.items() if isinstance(v, int)),
         tasks=tasks,
     )
@@ -144,7 +150,6 @@ def _tasks(
     suffix: str,
     pool_of: Mapping[str, str],
 ) -> tuple[Task, ...]:
-    staging = options.settings.get("staging_image")
     around = Surroundings(
         application=application,
         pipeline=pipeline,
@@ -152,7 +157,7 @@ def _tasks(
         pool_of=pool_of,
         asset_of={data.id: _asset(application, data.id, suffix) for data in application.data},
         approvers=_approvers(options),
-        staging_image=staging if isinstance(staging, str) else None,
+        staging_image=_staging_image(options),
     )
     tasks: list[Task] = []
     ignore: list[str] = []
@@ -170,6 +175,11 @@ def _tasks(
     return tuple(tasks)
 
 
+def _staging_image(options: LowerOptions) -> str | None:
+    told = options.settings.get("staging_image")
+    return told if isinstance(told, str) else None
+
+
 def _approvers(options: LowerOptions) -> Mapping[str, tuple[str, ...]]:
     told = options.settings.get("approvers")
     if not isinstance(told, Mapping):
@@ -183,7 +193,9 @@ def _approvers(options: LowerOptions) -> Mapping[str, tuple[str, ...]]:
 # ------------------------------------------------------------------ limits
 
 
-def _limits(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
+def _limits(
+    application: Application, pipeline: Pipeline, staging_image: str | None
+) -> Iterator[Diagnostic]:
     triggers = pipeline.triggers
     if triggers.schedule is not None or triggers.data:
         for param in pipeline.params:
@@ -198,6 +210,10 @@ def _limits(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic
                 )
     for step in pipeline.all_steps:
         yield from _step_limits(application, step)
+        if step.image is not None:
+            yield from check_pod(step, application, staging_image)
+        else:
+            yield from _shared_worker(step)
 
 
 def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
@@ -239,6 +255,19 @@ def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
                     at=item.at,
                     help=(f"use `{{from: {item.data}, as: uri}}`",),
                 )
+
+
+def _shared_worker(step: Step) -> Iterator[Diagnostic]:
+    """Warn about resources that a task without a pod cannot have of its own."""
+    asked = step.resources
+    if asked.gpu or asked.memory is not None:
+        yield Diagnostic(
+            code=PARTIAL,
+            message=f"`{step.id}` has no image: it shares memory and GPUs of its Airflow worker",
+            at=asked.at,
+            help=("give it an image, or a `queue` of fitting workers (`native.airflow.queue`)",),
+            severity_override=Severity.WARNING,
+        )
 
 
 def _passes_files(application: Application, step: Step) -> bool:

@@ -33,10 +33,11 @@ class FromStep:
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """What the instance with the same combination published."""
+    """What the instance with the same combination published; `keys` of the producer."""
 
     step: str
     path: str
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,12 @@ Input: TypeAlias = Repo | FromStep | Partner | Folder | Data
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A declared output; `data` makes it a new version of a data noun."""
+    """A declared output; `data` makes it a new version of a data noun, kept at `source`."""
 
     name: str
     path: str
     data: str | None = None
+    source: str | None = None
     as_uri: bool = False
 
 
@@ -250,6 +252,7 @@ class Dag:
         spec: path of the spec from the output folder, for the header.
         pools: pools of one slot that must exist, and the file that creates them.
         connections: connections that hold secrets.
+        secrets: Secrets of Kubernetes that pods read, each with the key `value`.
     """
 
     path: str
@@ -268,6 +271,7 @@ class Dag:
     pools: tuple[str, ...]
     pools_file: str
     connections: tuple[str, ...]
+    secrets: tuple[str, ...]
     settings: tuple[tuple[str, int], ...]
     tasks: tuple[Task, ...]
 

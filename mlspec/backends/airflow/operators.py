@@ -20,6 +20,7 @@ from mlspec.backends.airflow.model import (
     MatrixTask,
     Output,
     Partner,
+    Pod,
     Repo,
     Retries,
     Rows,
@@ -27,6 +28,7 @@ from mlspec.backends.airflow.model import (
     Task,
     VerdictTask,
 )
+from mlspec.backends.airflow.pods import pod_arguments, pod_env, pod_settings
 from mlspec.backends.airflow.quoting import (
     bash_command,
     jinja_text,
@@ -104,6 +106,8 @@ class Printer:
     # -------------------------------------------------------------- operators
 
     def _step(self, task: StepTask) -> Call:
+        if task.pod is not None:
+            return self._pod(task, task.pod)
         keywords: Arguments = [
             ("task_id", task.id),
             ("bash_command", bash_command(task.action)),
@@ -118,14 +122,34 @@ class Printer:
             return _operator("BashOperator", keywords)
         partial = _operator("BashOperator.partial", keywords)
         return Call(
-            function=Name("expand"), on=partial, keywords=(("env", self._mapped_over(task)),)
+            function=Name("expand"),
+            on=partial,
+            keywords=(("env", self._mapped_over(task, literals)),),
         )
 
-    def _mapped_over(self, task: StepTask) -> Expression:
+    def _pod(self, task: StepTask, pod: Pod) -> Call:
+        keywords: Arguments = [("task_id", task.id), *pod_arguments(task, pod, self._dag.app)]
+        env = pod_env(task)
+        if env and task.rows is None:
+            keywords.append(("env_vars", env))
+        keywords += [*pod_settings(task, pod), *self._running(task)]
+        hooks = self._hooks(task)
+        staging: Arguments = []
+        if pod.staging_image is not None and (task.inputs or task.outputs):
+            staging.append(("staging_image", pod.staging_image))
+        keywords.append(
+            ("**", Call(function=Name("pipeline.pod"), keywords=(*staging, *hooks.keywords)))
+        )
+        if task.rows is None:
+            return _operator("KubernetesPodOperator", keywords)
+        partial = _operator("KubernetesPodOperator.partial", keywords)
+        over = ("env_vars", self._mapped_over(task, env))
+        return Call(function=Name("expand"), on=partial, keywords=(over,))
+
+    def _mapped_over(self, task: StepTask, env: dict[str, str]) -> Expression:
         rows = task.rows
         if rows is not None and rows.task is not None:
             return Name(f"{rows.task}.output")
-        env = literal_env(task.env)
         constant = Name(rows_constant(task.id))
         return call("as_env", constant, env) if env else call("as_env", constant)
 
@@ -161,7 +185,7 @@ class Printer:
         env = self._hook_env(task)
         if env:
             keywords.append(("env", env))
-        if task.secrets:
+        if task.secrets and task.pod is None:
             keywords.append(("secrets", dict(task.secrets)))
         if task.rows is not None:
             keywords.append(("matrix", [*task.rows.keys]))
@@ -231,8 +255,8 @@ class Printer:
                 return call("Repo", path)
             case FromStep(step, path):
                 return call("FromStep", step, path)
-            case Partner(step, path):
-                return call("Partner", step, path)
+            case Partner(step, path, keys):
+                return call("Partner", step, path, [*keys])
             case Folder(step, path):
                 return call("Folder", step, path, self._rows_of(step))
             case Data(name=name, source=source, as_uri=as_uri):
@@ -275,6 +299,8 @@ def _output(output: Output) -> Expression:
     if output.data is None:
         return output.path
     keywords: dict[str, Expression] = {"data": output.data}
+    if output.source is not None:
+        keywords["source"] = output.source
     if output.as_uri:
         keywords["as_uri"] = True
     return call("NewVersion", output.path, **keywords)

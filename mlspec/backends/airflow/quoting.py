@@ -7,6 +7,8 @@ the operator's `template_ext` for a file's name (airflow/sdk/definitions/_intern
 
 from __future__ import annotations
 
+import re
+
 from mlspec.backends.shell import command_to_bash
 from mlspec.emit.python import Block, Call, Expression, Name
 from mlspec.ir.model import Argv, Script
@@ -57,25 +59,37 @@ def bash_command(action: Script | Argv) -> Expression:
     return Block(script)
 
 
-def pod_text(text: Text) -> str:
+_EXPANDED = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+
+
+def pod_text(text: Text, own: frozenset[str] = frozenset()) -> str:
     """Return a container's argument or variable: `$(NAME)` for references, literals kept.
 
-    Kubernetes reads `$$` as `$` and `$(NAME)` as the variable's value
-    (k8s.io/kubernetes third_party/forked/golang/expansion, 1.31).
+    Args:
+        text: the text.
+        own: names of the container's variables.
     """
     parts = []
     for part in text:
         match part:
             case Literal(value):
-                parts.append(pod_literal(value))
+                parts.append(pod_literal(value, own))
             case Ref():
                 parts.append(f"$({part.variable})")
     return "".join(parts)
 
 
-def pod_literal(text: str) -> str:
-    """Return a text that Kubernetes expands to itself."""
-    return text.replace("$", "$$") if "$(" in text or "$$" in text else text
+def pod_literal(text: str, own: frozenset[str] = frozenset()) -> str:
+    """Return a text that Kubernetes expands to itself.
+
+    It reads `$$` as `$`, and `$(NAME)` as a variable's value if there is one of that name: ours,
+    or an upper-case one of a service (k8s.io/kubernetes third_party/forked/golang/expansion).
+    A `$` at the end is escaped as well, because something may follow it.
+    """
+    named = (found[1] for found in _EXPANDED.finditer(text))
+    read = any(name in own or name == name.upper() for name in named)
+    doubled = read or "$$" in text or text.endswith("$")
+    return text.replace("$", "$$") if doubled else text
 
 
 def literal_env(env: tuple[tuple[str, Text], ...]) -> dict[str, str]:

@@ -45,6 +45,7 @@ from mlspec.ir.model import (
     Step,
     StepInput,
 )
+from mlspec.ir.model import Output as IrOutput
 from mlspec.ir.values import Duration, Text, literal
 
 LONGEST_DELAY = Duration(86_400_000)
@@ -119,15 +120,7 @@ def step_task(
         description=step.description,
         uses=tuple(f"{ref.namespace.value}.{ref.name}" for ref in step.refs),
         inputs=_inputs(step, around),
-        outputs=tuple(
-            Output(
-                name=output.name,
-                path=output.path,
-                data=output.data,
-                as_uri=output.mode is StageMode.URI,
-            )
-            for output in step.outputs
-        ),
+        outputs=tuple(_output(output, around.application) for output in step.outputs),
         metrics=step.metrics,
         report=step.report,
         env=_env(step),
@@ -235,9 +228,20 @@ def _input(item: RepoInput | StepInput | DataInput, around: Surroundings) -> Inp
                 case Pairing.PLAIN:
                     return FromStep(task, path)
                 case Pairing.PARTNER:
-                    return Partner(task, path)
+                    matrix = around.pipeline.step(producer).matrix
+                    return Partner(task, path, matrix.keys if matrix is not None else ())
                 case Pairing.FOLDER:
                     return Folder(task, path)
+
+
+def _output(output: IrOutput, application: Application) -> Output:
+    return Output(
+        name=output.name,
+        path=output.path,
+        data=output.data,
+        source=application.dataset(output.data).source if output.data is not None else None,
+        as_uri=output.mode is StageMode.URI,
+    )
 
 
 def _env(step: Step) -> tuple[tuple[str, Text], ...]:
