@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mlspec.errors import MlspecBug
@@ -82,14 +82,28 @@ class ListShape:
     unique: bool
 
 
-@dataclass(slots=True, eq=False)
 class Place:
-    """What may stand somewhere."""
+    """What may stand somewhere; worked out when it is first asked for.
 
-    scalar: ScalarShape | None = None
-    mapping: MapShape | None = None
-    sequence: ListShape | None = None
-    schemas: list[Schema] = field(default_factory=list)
+    A document uses a small part of the language, and the rest is never looked at.
+    """
+
+    __slots__ = ("_maker", "_schema", "mapping", "scalar", "sequence")
+
+    scalar: ScalarShape | None
+    mapping: MapShape | None
+    sequence: ListShape | None
+
+    def __init__(self, schema: Schema, maker: ShapeMaker) -> None:
+        self._schema = schema
+        self._maker = maker
+
+    def __getattr__(self, name: str) -> object:
+        """Fill the slots at the first use of one of them; Python asks only while they are empty."""
+        if name not in ("scalar", "mapping", "sequence"):
+            raise AttributeError(name)
+        self.scalar, self.mapping, self.sequence = self._maker.shapes(self._schema)
+        return object.__getattribute__(self, name)
 
 
 def kind_of(value: object) -> str:
@@ -128,47 +142,61 @@ def types_of(schema: Schema) -> tuple[str, ...]:
 
 
 class ShapeMaker:
-    """Makes places; the same schema object always gives the same place."""
+    """Makes places.
 
-    def __init__(self) -> None:
-        self._made: dict[int, Place] = {}
-        self._kept: list[Schema] = []
+    Args:
+        flat: resolves the reference at the top of a schema.
+    """
+
+    def __init__(self, flat: Callable[[Schema], Schema]) -> None:
+        self._flat = flat
+        self._made: dict[str, Place] = {}
 
     def place(self, schema: Schema) -> Place:
-        """Return the place that a resolved schema describes."""
-        made = self._made.get(id(schema))
-        if made is not None:
-            return made
-        place = Place()
-        self._made[id(schema)] = place
-        self._kept.append(schema)
-        place.schemas = branches_of(schema)
-        scalars = []
-        for branch in place.schemas:
+        """Return the place that a schema describes; one for each plain reference."""
+        reference = schema.get("$ref")
+        if reference is None or set(schema) - {"$ref", "x-since", "description", "examples"}:
+            return Place(schema, self)
+        if reference not in self._made:
+            self._made[reference] = Place({"$ref": reference}, self)
+        return self._made[reference]
+
+    def shapes(
+        self, schema: Schema
+    ) -> tuple[ScalarShape | None, MapShape | None, ListShape | None]:
+        """Return what scalar, mapping and list a schema takes."""
+        scalars, mappings, lists = [], [], []
+        for branch in self._branches(schema):
             kinds = types_of(branch)
             if "object" in kinds:
-                if place.mapping is not None:
-                    raise MlspecBug("two mappings as alternatives in the schema")
-                place.mapping = self._mapping(branch)
+                mappings.append(self._mapping(branch))
             if "array" in kinds:
-                if place.sequence is not None:
-                    raise MlspecBug("two lists as alternatives in the schema")
-                place.sequence = self._list(branch)
+                lists.append(self._list(branch))
             if set(kinds) - {"object", "array"}:
                 scalars.append(branch)
-        if scalars:
-            place.scalar = _scalar(scalars)
-        return place
+        if len(mappings) > 1 or len(lists) > 1:
+            raise MlspecBug("alternatives of the same kind in the schema")
+        return (
+            _scalar(scalars) if scalars else None,
+            mappings[0] if mappings else None,
+            lists[0] if lists else None,
+        )
+
+    def _branches(self, schema: Schema) -> list[Schema]:
+        flat = self._flat(schema)
+        if "anyOf" not in flat:
+            return [flat]
+        return [leaf for branch in flat["anyOf"] for leaf in self._branches(branch)]
 
     def _mapping(self, schema: Schema) -> MapShape:
         extra = schema.get("additionalProperties", True)
         free = "|".join(schema.get("patternProperties", {}))
-        names = schema.get("propertyNames", {}).get("pattern")
+        names = self._flat(schema.get("propertyNames", {})).get("pattern")
         properties = {k: self.place(v) for k, v in schema.get("properties", {}).items()}
         typed = tuple(
             (key, branch["x-typed-by"])
             for key, value in schema.get("properties", {}).items()
-            for branch in (value, *branches_of(value))
+            for branch in (value, *value.get("anyOf", ()))
             if "x-typed-by" in branch
         )
         rules = ("x-exactly-one", "x-at-most-one", "x-requires")

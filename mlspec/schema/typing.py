@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from mlspec.ir.model import Json
-from mlspec.schema.registry import Schema
+from mlspec.schema.registry import SPEC, Schema, references_of
 from mlspec.schema.shapes import ListShape, MapShape, Place, ScalarShape, ShapeMaker, kind_of
 from mlspec.yamlio.nodes import MapEntry, MapNode, Node, ScalarNode, SeqNode
 from mlspec.yamlio.scalars import is_null, parse_bool, parse_float, parse_int, resolve_plain
@@ -40,7 +41,7 @@ def typed_json(root: Node, schema: Schema) -> Json:
         root: the tree.
         schema: a resolved schema (`mlspec.schema.registry.load_schema`).
     """
-    return read_typed(root, schema).value
+    return read_typed(root, ShapeMaker(dict).place(schema)).value
 
 
 @dataclass(slots=True)
@@ -57,10 +58,17 @@ class Typed:
     misfits: frozenset[int] = frozenset()
 
 
-def read_typed(root: Node, schema: Schema) -> Typed:
-    """Return the plain data of a tree and what of it is not valid by the schema."""
+@cache
+def place_of(definition: str | None = None) -> Place:
+    """Return the place of a whole spec, or of a definition of its schema."""
+    references = references_of(SPEC)
+    return ShapeMaker(references.flat).place(references.root_of(definition))
+
+
+def read_typed(root: Node, place: Place) -> Typed:
+    """Return the plain data of a tree and what of it does not fit its place."""
     reader = _Reader()
-    value = reader.read(root, _place_of(schema))
+    value = reader.read(root, place)
     return Typed(value, reader.wrong == 0, frozenset(reader.misfits))
 
 
@@ -69,27 +77,8 @@ def json_type_of(type_name: object) -> str | None:
     return _BY_TYPE.get(type_name) if isinstance(type_name, str) else None
 
 
-_maker = ShapeMaker()
-
-
-def _place_of(schema: Schema) -> Place:
-    return _maker.place(schema)
-
-
-def _scalar_of(types: str) -> ScalarShape:
-    return ScalarShape(
-        types=frozenset([types]),
-        text=False,
-        only_string=types == "string",
-        allowed=None,
-        pattern=None,
-        form=None,
-        min_length=0,
-        limits=None,
-    )
-
-
-_TYPED = {kind: Place(scalar=_scalar_of(kind)) for kind in set(_BY_TYPE.values())}
+_typed_places = ShapeMaker(dict)
+_TYPED = {kind: _typed_places.place({"type": kind}) for kind in sorted(set(_BY_TYPE.values()))}
 
 
 @dataclass(slots=True)

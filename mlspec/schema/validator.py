@@ -11,8 +11,8 @@ from __future__ import annotations
 from mlspec.diagnostics.model import Result
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Json
-from mlspec.schema.registry import SPEC, Schema, load_schema
-from mlspec.schema.typing import read_typed
+from mlspec.schema.registry import SPEC, load_schema
+from mlspec.schema.typing import place_of, read_typed
 from mlspec.yamlio.nodes import Document
 
 
@@ -24,14 +24,14 @@ def check_shape(document: Document, definition: str | None = None) -> Result[Jso
         definition: the definition of the schema that a part follows (`fragment`: an included
             file); None: a whole spec.
     """
-    schema: Schema = load_schema(SPEC, definition)
-    typed = read_typed(document.root, schema)
+    typed = read_typed(document.root, place_of(definition))
     if typed.fits:
         return Result(typed.value)
     # Only now: a valid document must not pay for the library.
     from mlspec.schema.explain import explain
     from mlspec.schema.keywords import failures
 
+    schema = load_schema(SPEC, definition)
     diagnostics = explain(document, failures(typed.value, schema, typed.misfits))
     if not diagnostics:
         raise MlspecBug("the two walks over the schema disagree")

@@ -13,6 +13,7 @@ from mlspec.resources import data_folder
 from mlspec.schema.formats import FORMATS
 from mlspec.schema.legal import homes_of
 from mlspec.schema.registry import SPEC, load_schema, schema_text
+from mlspec.schema.typing import place_of
 
 RAW = json.loads(schema_text(SPEC))
 DEFINITIONS = RAW["definitions"]
@@ -128,3 +129,19 @@ def test_schemas__all_files_are_schemas() -> None:
         jsonschema.validators.validator_for(json.loads(path.read_text("utf-8"))).check_schema(
             json.loads(path.read_text("utf-8"))
         )
+
+
+def test_place_of__alternatives_differ_in_kind_everywhere() -> None:
+    waiting, seen = [place_of(), place_of("fragment")], set()
+    while waiting:
+        place = waiting.pop()
+        if id(place) in seen:
+            continue
+        seen.add(id(place))
+        assert place.scalar or place.mapping or place.sequence
+        if place.mapping is not None:
+            waiting += place.mapping.properties.values()
+            waiting += [place.mapping.extra] if place.mapping.extra is not None else []
+        if place.sequence is not None:
+            waiting.append(place.sequence.items)
+    assert len(seen) > 300

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from mlspec.diagnostics.codes import shape
-from mlspec.schema.registry import SPEC, load_schema, schema_text
-from mlspec.schema.typing import read_typed
+from mlspec.schema.registry import SPEC, schema_text
+from mlspec.schema.typing import place_of, read_typed
 from mlspec.schema.validator import check_shape
 from mlspec.source import SourceFile
 from mlspec.yamlio.loader import load_text
@@ -126,7 +126,7 @@ def _mutate(value, random: Random) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_check_shape__mutated_examples_agree_with_plain_jsonschema(path: Path) -> None:
-    original = read_typed(document(path.read_text("utf-8")).root, load_schema()).value
+    original = read_typed(document(path.read_text("utf-8")).root, place_of()).value
     for seed in range(40):
         random = Random(f"{path.stem}{seed}")
         value = copy.deepcopy(original)
@@ -136,7 +136,7 @@ def test_check_shape__mutated_examples_agree_with_plain_jsonschema(path: Path) -
         # JSON is YAML: quoted strings, bare numbers, so nothing is typed anew.
         spec = document(json.dumps(value, indent=1, ensure_ascii=False))
         result = check_shape(spec)
-        plain = PLAIN.is_valid(read_typed(spec.root, load_schema()).value)
+        plain = PLAIN.is_valid(read_typed(spec.root, place_of()).value)
         codes = {one.code.id for one in result.diagnostics}
         assert bool(codes) or plain, (path.stem, seed)
         assert not codes or not plain or codes <= STRICTER, (path.stem, seed, result.diagnostics)
