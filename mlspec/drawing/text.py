@@ -17,18 +17,18 @@ MOST_LANES = 12
 _CRITICAL, _PLAIN = "◆", "●"
 
 
-def render_text_graph(drawing: Drawing) -> str:
-    """Return a picture made of characters."""
+def render_text_graph(drawing: Drawing, *, columns: int | None = None) -> str:
+    """Return a picture made of characters; with `columns`, longer lines are continued below."""
     lines = [drawing.title + (f" — {drawing.subtitle}" if drawing.subtitle else "")]
     for graph in drawing.pipelines:
-        lines += ["", *_graph(graph)]
+        lines += ["", *_graph(graph, columns)]
     links = list(_links(drawing.overview)) if drawing.overview else []
     if links:
         lines += ["", "data", *links]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _graph(graph: Graph) -> Iterator[str]:
+def _graph(graph: Graph, columns: int | None) -> Iterator[str]:
     steps = [node for node in graph.nodes if node.kind is NodeKind.STEP]
     count = f"{len(steps)} step{'' if len(steps) == 1 else 's'}"
     yield f"{graph.title}  ({'; '.join((*graph.triggers, count))})"
@@ -44,16 +44,37 @@ def _graph(graph: Graph) -> Iterator[str]:
             needs[edge.target].append(edge)
     gutters = _gutters(steps, needs)
     name_width = max((width(node.title) for node in steps), default=0)
-    for node, joint in zip(steps, gutters, strict=True):
-        yield f"  {joint} {_described(node, needs[node.id], graph, name_width)}"
+    last = len(steps) - 1
+    for place, (node, joint) in enumerate(zip(steps, gutters, strict=True)):
+        name = node.title + " " * (name_width - width(node.title))
+        parts = _described(node, needs[node.id], graph)
+        below = _continued(gutters[place + 1] if place < last else " " * len(joint))
+        first = f"  {joint} {name}"
+        yield from _folded(first, f"  {below} {' ' * name_width}", parts, columns)
     for node in graph.nodes:
         if node.kind is NodeKind.FINAL:
             yield ""
             yield f"  finally  {node.subtitle}"
 
 
-def _described(node: Node, needs: Sequence[Edge], graph: Graph, name_width: int) -> str:
-    parts = [node.title + " " * (name_width - width(node.title))]
+def _folded(first: str, below: str, parts: Sequence[str], columns: int | None) -> Iterator[str]:
+    """Yield one line, or several when the parts do not fit into the columns."""
+    line, empty = first, True
+    for part in parts:
+        longer = f"{line}  {part}"
+        if columns is not None and not empty and width(longer) > columns:
+            yield line
+            longer = f"{below}  {part}"
+        line, empty = longer, False
+    yield line
+
+
+def _continued(joint: str) -> str:
+    """Return the lines that go on below a step, towards the next one."""
+    return "".join("│" if sign in "│┼├┤┴┘└" else " " for sign in joint)
+
+
+def _described(node: Node, needs: Sequence[Edge], graph: Graph) -> tuple[str, ...]:
     marks = [f"[{badge.text}]" for badge in node.badges]
     if node.facts:
         marks.append(" · ".join(node.facts))
@@ -76,7 +97,7 @@ def _described(node: Node, needs: Sequence[Edge], graph: Graph, name_width: int)
         marks.append(f"<- {', '.join((*data, *sources))}")
     if made:
         marks.append(f"-> data {', '.join(made)}")
-    return "  ".join((*parts, *marks))
+    return tuple(marks)
 
 
 def _gutters(steps: Sequence[Node], needs: Mapping[str, Sequence[Edge]]) -> list[str]:
