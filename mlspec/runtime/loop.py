@@ -116,6 +116,7 @@ class Loop:
                         self._observer.on(Interrupting())
                         told = True
                     if not cancelled:
+                        self._look_at_answers()
                         self._dispatch(workers)
                     if self._scheduler.done or (cancelled and not self._running):
                         break
@@ -143,8 +144,6 @@ class Loop:
         now = self._clock.monotonic()
         while self._later and self._later[0][0] <= now:
             self._ready.append(heapq.heappop(self._later)[2])
-        if not self._setting.cancel.asked:
-            self._look_at_answers()
 
     def _only_waits_for_people(self) -> bool:
         return self._desk.is_waiting and not (self._running or self._ready or self._later)

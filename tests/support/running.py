@@ -21,8 +21,10 @@ from tests.support.graphs import read_events
 class FakeClock(Clock):
     """Time that passes only when there is nothing else to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, stride: float = 0.0) -> None:
+        """`stride`: seconds that pass at least, each time there is nothing to do."""
         self.passed = 0.0
+        self.stride = stride
 
     def now(self) -> datetime:
         return datetime(2026, 1, 31, 4, tzinfo=UTC) + timedelta(seconds=self.passed)
@@ -35,7 +37,7 @@ class FakeClock(Clock):
             return events.get(timeout=0.02)
         except queue.Empty:
             # Nothing due within an hour: a process is running in real time.
-            self.passed += seconds if seconds < 3000 else 0.0
+            self.passed += max(seconds, self.stride) if seconds < 3000 else 0.0
             return None
 
 

@@ -49,7 +49,7 @@ def test_prepare__params(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        (ParamType.INT, ["0", "-3", "+7", "007"], ["", "1.0", "x", "1e3", "١", "1_0"]),
+        (ParamType.INT, ["0", "-3", "+7", "007"], ["", "1.0", "x", "1e3", "\u0661", "1_0"]),
         (ParamType.FLOAT, ["1", "-.5", "1e-3", "1.5E+6"], ["", "x", "nan", "inf", "1e999", "1_0"]),
         (ParamType.BOOL, ["true", "false"], ["True", "1", "", "yes"]),
         (ParamType.STRING, ["", "\n", "${x}"], []),

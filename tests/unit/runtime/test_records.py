@@ -85,7 +85,11 @@ def test_find_run__by_a_part_of_the_id(tmp_path: Path) -> None:
         folder = tmp_path / ".mlspec" / "runs" / name
         folder.mkdir(parents=True)
         save(_record(name), folder)
-    assert [record.id[:8] for _, record in all_runs(tmp_path)] == ["20260103", "20260102", "20260101"]
+    assert [record.id[:8] for _, record in all_runs(tmp_path)] == [
+        "20260103",
+        "20260102",
+        "20260101",
+    ]
     found = find_run(tmp_path, "aab")
     assert found is not None
     assert found[1].id == "20260102-000000-aab"

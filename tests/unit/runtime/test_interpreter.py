@@ -1,0 +1,641 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mlspec.ir.model import (
+    Approval,
+    Argv,
+    DataInput,
+    DataSet,
+    Environment,
+    Join,
+    Matrix,
+    Output,
+    Param,
+    Pipeline,
+    RepoInput,
+    Resources,
+    Retry,
+    Secret,
+    StageMode,
+    Step,
+    StepInput,
+)
+from mlspec.ir.values import Cpu, Duration, Literal, Namespace, Ref, literal
+from mlspec.runtime import approvals
+from mlspec.runtime.approvals import Decision
+from mlspec.runtime.interpreter import run_pipeline
+from mlspec.runtime.model import RunOptions, stamp
+from mlspec.runtime.progress import (
+    ApprovalWanted,
+    AttemptFailed,
+    AttemptStarted,
+    Notice,
+    RunQueued,
+    Silent,
+)
+from tests.support.graphs import SEEDS
+from tests.support.running import FakeClock, Ran, app_of, in_thread, run_app, script
+
+MS = Duration
+
+
+def _ref(namespace: str, name: str) -> Ref:
+    return Ref(Namespace(namespace), name)
+
+
+# ------------------------------------------------------------------ the step contract
+
+
+def test_run__working_directory_is_a_fresh_checkout(tmp_path: Path) -> None:
+    (tmp_path / "code.txt").write_text("code")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "stale.txt").write_text("stale")
+    output = Output(name="o", path="out/stale.txt")
+    ran = run_app(
+        app_of(
+            script(
+                "a", "cat code.txt; ls out; echo hi > out/stale.txt; touch here", outputs=(output,)
+            ),
+            script("b", "ls; ls out", needs=("a",)),
+        ),
+        tmp_path,
+    )
+    assert ran.outcomes == {"a": "success", "b": "success"}
+    assert ran.log("a") == "code"
+    assert ran.log("b") == "code.txt\nevents.jsonl\nout\n" or ran.log("b") == "code.txt\nout\n"
+    assert (tmp_path / "out" / "stale.txt").read_text() == "stale"
+    assert not (tmp_path / "here").exists()
+
+
+def test_run__strict_bash(tmp_path: Path) -> None:
+    ran = run_app(
+        app_of(
+            script("unset", 'echo "$NOT_SET_ANYWHERE"; echo on'),
+            script("pipe", "false | true; echo on"),
+            script("error", "false; echo on"),
+        ),
+        tmp_path,
+    )
+    assert set(ran.outcomes.values()) == {"failed"}
+    assert all("\non\n" not in ran.log(step) for step in ran.outcomes)
+
+
+def test_run__outputs_are_published_in_the_store(tmp_path: Path) -> None:
+    step = script(
+        "fit",
+        'echo "$MLSPEC_MATRIX_SEED" > out/m.txt; echo \'{"auc": 0.5}\' > out/m.json; echo r > out/r.md',
+        _ref("matrix", "seed"),
+        outputs=(Output(name="model", path="out/m.txt"),),
+        metrics="out/m.json",
+        report=("out/r.md", "out/none.md"),
+        matrix=SEEDS,
+    )
+    ran = run_app(app_of(step), tmp_path)
+    record = ran.result.record
+    assert record is not None
+    assert ran.result.exit_code == 0
+    store = tmp_path / ".mlspec/store/app/runs/p" / record.id
+    assert (store / "fit/2/model/m.txt").read_text() == "2\n"
+    assert json.loads((store / "fit/2/metrics.json").read_text()) == {"auc": 0.5}
+    assert ran.result.folder is not None
+    assert (ran.result.folder / "results").resolve() == store.resolve()
+    assert (ran.result.folder / "reports/fit/1/out/r.md").read_text() == "r\n"
+    assert [one.metrics for one in record.steps[0].instances] == [{"auc": 0.5}] * 3
+    assert not (ran.result.folder / "work" / "fit" / "1").exists()
+
+
+def test_run__failed_step_publishes_nothing(tmp_path: Path) -> None:
+    step = script(
+        "a", "echo x > o; echo '{}' > m; exit 1", outputs=(Output(name="o", path="o"),), metrics="m"
+    )
+    ran = run_app(app_of(step), tmp_path)
+    assert ran.result.exit_code == 20
+    assert ran.reason("a") == "exit code 1"
+    assert not list((tmp_path / ".mlspec/store").rglob("o"))
+
+
+def test_run__values_of_references(tmp_path: Path) -> None:
+    refs = [_ref("run", name) for name in ("id", "date", "attempt")]
+    final = script(
+        "finally",
+        'printf "%s|%s|" "$MLSPEC_RUN_STATUS" "$MLSPEC_RUN_URL"',
+        _ref("run", "status"),
+        _ref("run", "url"),
+    )
+    text = 'printf "%s|" "$MLSPEC_RUN_ID" "$MLSPEC_RUN_DATE" "$MLSPEC_RUN_ATTEMPT"'
+    app = app_of(script("a", text, *refs), script("b", "exit 1"), final=final)
+    ran = run_app(app, tmp_path, date="2026-01-31")
+    record = ran.result.record
+    assert record is not None
+    assert ran.log("a") == f"{record.id}|2026-01-31T00:00:00Z|1|"
+    assert ran.log("finally") == "failed||"
+    assert record.date == "2026-01-31T00:00:00Z"
+
+
+def test_run__only_variables_that_are_used(tmp_path: Path) -> None:
+    step = script(
+        "a",
+        "env | grep ^MLSPEC_ | grep -v -e ^MLSPEC_TEST -e ^MLSPEC_INSTANCE | sort",
+        _ref("params", "x"),
+        inputs=(RepoInput(name="unused", path="f"),),
+    )
+    (tmp_path / "f").write_text("")
+    params = (Param(name="x", default="1"), Param(name="y", default="2"))
+    assert run_app(app_of(step, params=params), tmp_path).log("a") == "MLSPEC_PARAMS_X=1\n"
+
+
+def test_run__env_secrets_and_threads(tmp_path: Path) -> None:
+    step = script(
+        "a",
+        'echo "$A $TOKEN $OMP_NUM_THREADS"',
+        env=(("A", (Literal("x-"), _ref("params", "x"))),),
+        secrets=(Secret("TOKEN", "hub"),),
+        resources=Resources(cpu=Cpu(2500)),
+    )
+    app = app_of(step, params=(Param(name="x", default="$(id)"),))
+    environ = {"HUB": "s3cret"}
+    os_value = os.environ.pop("OMP_NUM_THREADS", None)
+    try:
+        assert run_app(app, tmp_path, environ=environ).log("a") == "x-$(id) s3cret 2\n"
+    finally:
+        if os_value is not None:
+            os.environ["OMP_NUM_THREADS"] = os_value
+    environ["OMP_NUM_THREADS"] = "7"
+    assert run_app(app, tmp_path, environ=environ).log("a").endswith(" 7\n")
+
+
+def test_run__argument_vector_without_shell(tmp_path: Path) -> None:
+    words = (literal("printf"), literal("[%s]"), literal("$HOME"), literal("a b"), ())
+    ran = run_app(app_of(Step(id="a", action=Argv(words=words))), tmp_path)
+    assert ran.log("a") == "[$HOME][a b][]"
+
+
+def test_run__long_script(tmp_path: Path) -> None:
+    assert (
+        run_app(app_of(script("a", "# x\n" * 100_000 + "echo end\n")), tmp_path).log("a") == "end\n"
+    )
+
+
+def test_run__timeout(tmp_path: Path) -> None:
+    began = time.monotonic()
+    ran = run_app(app_of(script("a", "sleep 30", timeout=MS(300))), tmp_path)
+    assert ran.outcomes == {"a": "failed"}
+    assert ran.reason("a") == "timed out after 300ms"
+    assert ran.log("a") == "mlspec: timed out after 300ms\n"
+    assert time.monotonic() - began < 5
+
+
+def test_run__repository_input_is_missing(tmp_path: Path) -> None:
+    ran = run_app(app_of(script("a", "true", inputs=(RepoInput(name="x", path="no"),))), tmp_path)
+    assert ran.outcomes == {"a": "failed"}
+    assert "there is no `no`" in ran.reason("a")
+
+
+def test_run__independent_steps_run_at_the_same_time(tmp_path: Path) -> None:
+    text = (
+        'touch "$D/$1"; for i in $(seq 200); do [ -e "$D/$2" ] && exit 0; sleep 0.02; done; exit 1'
+    )
+    meet = f"set -- me other; {text}"
+    back = f"set -- other me; {text}"
+    app = app_of(script("a", meet), script("b", back))
+    assert run_app(app, tmp_path, environ={"D": str(tmp_path)}, jobs=2).result.exit_code == 0
+
+
+# ------------------------------------------------------------------ retries, with a fake clock
+
+
+def test_run__retries_with_backoff(tmp_path: Path) -> None:
+    step = script(
+        "a",
+        'echo "$MLSPEC_RUN_ATTEMPT" >> "$D/tries"; [ "$MLSPEC_RUN_ATTEMPT" = 4 ]',
+        _ref("run", "attempt"),
+        retry=Retry(max=5, delay=MS(30_000), factor=3.0, max_delay=MS(200_000)),
+    )
+    clock = FakeClock()
+    ran = run_app(app_of(step), tmp_path, environ={"D": str(tmp_path)}, clock=clock)
+    assert ran.outcomes == {"a": "success"}
+    assert (tmp_path / "tries").read_text().split() == ["1", "2", "3", "4"]
+    assert [event.pause for event in ran.recorder.of(AttemptFailed)] == [30.0, 90.0, 200.0]
+    assert clock.passed >= 320
+    record = ran.result.record
+    assert record is not None
+    assert [one.exit for one in record.steps[0].instances[0].attempts] == [1, 1, 1, 0]
+
+
+def test_run__retries_end(tmp_path: Path) -> None:
+    step = script("a", "exit 3", retry=Retry(max=2, delay=MS(1000)))
+    ran = run_app(app_of(step), tmp_path, clock=FakeClock())
+    assert ran.outcomes == {"a": "failed"}
+    assert len(ran.recorder.of(AttemptStarted)) == 3
+
+
+def test_run__a_pause_takes_no_slot(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, AttemptStarted):
+            order.append(event.step)
+
+    app = app_of(script("a", "exit 1", retry=Retry(max=1, delay=MS(60_000))), script("b", "true"))
+    run_app(app, tmp_path, clock=FakeClock(), jobs=1, on_event=note)
+    assert order == ["a", "b", "a"]
+
+
+# ------------------------------------------------------------------ locks, and one run at a time
+
+HOLD = 'mkdir "$D/held"; sleep 0.15; rmdir "$D/held"'
+"""Fails if two do it at once."""
+
+
+def test_run__lock_excludes_within_a_run(tmp_path: Path) -> None:
+    steps = [script(f"s{n}", HOLD, lock="gpu") for n in range(4)]
+    assert run_app(app_of(*steps), tmp_path, environ={"D": str(tmp_path)}).result.exit_code == 0
+
+
+def test_run__lock_excludes_across_runs(tmp_path: Path) -> None:
+    one, two = app_of(script("a", HOLD, lock="gpu")), app_of(script("a", HOLD, lock="gpu"))
+    two = replace(two, environment=Environment(name="other"))
+    environ = {"D": str(tmp_path)}
+    thread, found = in_thread(lambda: run_app(one, tmp_path, environ=environ))
+    other = run_app(two, tmp_path, environ=environ)
+    thread.join(20)
+    assert [other.result.exit_code, found[0].result.exit_code] == [0, 0]
+
+
+def test_run__waits_for_the_run_before_and_only_one_waits(tmp_path: Path) -> None:
+    app = app_of(script("a", f'touch "$D/up"; while [ ! -e "$D/go" ]; do sleep 0.02; done; {HOLD}'))
+    environ = {"D": str(tmp_path)}
+    first, found = in_thread(lambda: run_app(app, tmp_path, environ=environ))
+    _until(tmp_path / "up")
+    queued: list[object] = []
+    second, more = in_thread(
+        lambda: run_app(app, tmp_path, environ=environ, on_event=queued.append)
+    )
+    while not any(isinstance(event, RunQueued) for event in queued):
+        time.sleep(0.02)
+    third = run_app(app, tmp_path, environ=environ)
+    assert [one.code.id for one in third.result.diagnostics] == ["ML927"]
+    assert third.result.exit_code == 1
+    (tmp_path / "go").touch()
+    first.join(20)
+    second.join(20)
+    assert [found[0].result.exit_code, more[0].result.exit_code] == [0, 0]
+
+
+def _until(path: Path) -> None:
+    for _ in range(500):
+        if path.exists():
+            return
+        time.sleep(0.02)
+    raise AssertionError(path)
+
+
+# ------------------------------------------------------------------ resume
+
+
+def test_resume__goes_on_from_what_succeeded(tmp_path: Path) -> None:
+    text = 'echo x >> "$D/$N"; [ -e "$D/ok" ] || [ "$N" != b ]; echo y > out/o'
+    output = (Output(name="o", path="out/o"),)
+
+    def app(extra: str = "") -> object:
+        return app_of(
+            *(
+                script(name, text + extra, env=(("N", literal(name)),), outputs=output, needs=needs)
+                for name, needs in (("a", ()), ("b", ("a",)), ("c", ("b",)), ("d", ()))
+            ),
+            final=script("finally", 'echo x >> "$D/finally"'),
+        )
+
+    environ = {"D": str(tmp_path)}
+    first = run_app(app(), tmp_path, environ=environ)
+    assert first.outcomes["b"] == "failed"
+    (tmp_path / "ok").touch()
+    again = run_app(app(), tmp_path, environ=environ, resume="")
+    assert again.result.exit_code == 0
+    record = again.result.record
+    assert record is not None
+    assert first.result.record is not None
+    assert record.id == first.result.record.id
+    assert (record.resumed, record.started) == (1, first.result.record.started)
+    counts = {n: len((tmp_path / n).read_text().split()) for n in ("a", "b", "c", "d", "finally")}
+    assert counts == {"a": 1, "b": 2, "c": 1, "d": 1, "finally": 2}
+    reused = {step.id: step.instances[0].reused for step in record.steps}
+    assert reused == {"a": "resume", "b": None, "c": None, "d": "resume", "finally": None}
+    assert again.log("b", attempt=2) == ""
+
+    done = run_app(app(), tmp_path, environ=environ, resume=record.id)
+    assert [one.code.id for one in done.result.diagnostics] == ["ML926"]
+
+
+def test_resume__a_changed_step_and_what_follows_run_again(tmp_path: Path) -> None:
+    def app(version: str) -> object:
+        return app_of(
+            script("a", f'echo x >> "$D/a"; : {version}'),
+            script("b", 'echo x >> "$D/b"', needs=("a",)),
+            script("c", 'echo x >> "$D/c"'),
+            script("d", "exit 1", needs=("b", "c")),
+        )
+
+    environ = {"D": str(tmp_path)}
+    run_app(app("1"), tmp_path, environ=environ)
+    run_app(app("2"), tmp_path, environ=environ, resume="")
+    assert {n: len((tmp_path / n).read_text().split()) for n in "abc"} == {"a": 2, "b": 2, "c": 1}
+
+
+def test_resume__matrix_instances_that_succeeded_count(tmp_path: Path) -> None:
+    text = 'echo x >> "$D/$MLSPEC_MATRIX_SEED"; [ -e "$D/ok" ] || [ "$MLSPEC_MATRIX_SEED" != 2 ]'
+    app = app_of(script("a", text, _ref("matrix", "seed"), matrix=SEEDS))
+    environ = {"D": str(tmp_path)}
+    run_app(app, tmp_path, environ=environ)
+    (tmp_path / "ok").touch()
+    assert run_app(app, tmp_path, environ=environ, resume="").result.exit_code == 0
+    assert {n: len((tmp_path / n).read_text().split()) for n in "123"} == {"1": 1, "2": 2, "3": 1}
+
+
+def test_resume__refused(tmp_path: Path) -> None:
+    app = app_of(script("a", "exit 1"), params=(Param(name="x", default="1"),))
+    none = run_app(app, tmp_path, resume="")
+    assert [(none.result.exit_code, d.code.id) for d in none.result.diagnostics] == [(66, "ML925")]
+    run_app(app, tmp_path)
+    for options in ({"params": {"x": "2"}}, {}):
+        other = app if options else replace(app, environment=Environment(name="prod"))
+        refused = run_app(other, tmp_path, resume="", **options)
+        assert [d.code.id for d in refused.result.diagnostics] == ["ML926"]
+
+
+# ------------------------------------------------------------------ cache
+
+
+def test_cache__reused_until_something_changes(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("1")
+
+    def run(text: str = "", param: str = "1") -> Ran:
+        step = script(
+            "a",
+            'echo x >> "$D/ran"; cat "$MLSPEC_INPUTS_I" > out/o; echo \'{"m": 1}\' > m.json' + text,
+            _ref("params", "p"),
+            _ref("inputs", "i"),
+            inputs=(RepoInput(name="i", path="in.txt"),),
+            outputs=(Output(name="o", path="out/o"),),
+            metrics="m.json",
+            cache=True,
+        )
+        read = (StepInput(name="o", step="a", output="o"),)
+        after = script(
+            "b", 'cat "$MLSPEC_INPUTS_O"', _ref("inputs", "o"), needs=("a",), inputs=read
+        )
+        app = app_of(step, after, params=(Param(name="p", default="1"),))
+        ran = run_app(app, tmp_path, environ={"D": str(tmp_path)}, params={"p": param})
+        assert ran.result.exit_code == 0
+        return ran
+
+    def count() -> int:
+        return len((tmp_path / "ran").read_text().split())
+
+    run()
+    again = run()
+    assert count() == 1
+    record = again.result.record
+    assert record is not None
+    assert record.steps[0].instances[0].reused == "cache"
+    assert record.steps[0].instances[0].metrics == {"m": 1}
+    assert "unchanged since run" in record.steps[0].instances[0].reason
+    assert again.log("b") == "1"
+    run(param="2")
+    assert count() == 2
+    run(text=" # other")
+    assert count() == 3
+    (tmp_path / "in.txt").write_text("2")
+    assert run().log("b") == "2"
+    assert count() == 4
+    for path in (tmp_path / ".mlspec/store").rglob("o/o"):
+        path.write_text("tampered")
+    run()
+    assert count() == 5
+
+
+def test_cache__failures_are_not_reused(tmp_path: Path) -> None:
+    app = app_of(script("a", 'echo x >> "$D/ran"; exit 1', cache=True))
+    for _ in range(2):
+        assert run_app(app, tmp_path, environ={"D": str(tmp_path)}).result.exit_code == 20
+    assert len((tmp_path / "ran").read_text().split()) == 2
+
+
+# ------------------------------------------------------------------ approvals
+
+WANTED = Approval(role="leads", count=2, within=MS(3_600_000), notify=("slack:#leads",))
+
+
+def _answer(project: Path, decision: str, *people: str) -> object:
+    def on(event: object) -> None:
+        if isinstance(event, ApprovalWanted):
+            request = event.request
+            for who in people:
+                approvals.decide(
+                    project,
+                    request,
+                    Decision(
+                        who=who,
+                        decision=decision,
+                        reason="because",
+                        when=stamp(datetime.now(UTC)),
+                        roles=("leads",),
+                        subject=request.subject,
+                        serial=request.serial,
+                    ),
+                )
+
+    return on
+
+
+def test_approval__given(tmp_path: Path) -> None:
+    app = app_of(script("a", "echo ran", approvals=(WANTED,)))
+    on = _answer(tmp_path, approvals.APPROVE, "ann", "bob")
+    ran = run_app(app, tmp_path, on_event=on)
+    assert ran.outcomes == {"a": "success"}
+    assert ran.recorder.of(Notice)[0].to == ("slack:#leads",)
+    assert approvals.open_requests(tmp_path) == ()
+
+
+def test_approval__rejected_fails_without_starting(tmp_path: Path) -> None:
+    app = app_of(
+        script("a", "echo ran", approvals=(WANTED,)),
+        script("b", "true", needs=("a",), join=Join.ONE_FAILED),
+    )
+    ran = run_app(app, tmp_path, on_event=_answer(tmp_path, approvals.REJECT, "ann"))
+    assert ran.outcomes == {"a": "failed", "b": "success"}
+    assert ran.result.exit_code == 20
+    assert ran.reason("a") == "rejected by ann: because"
+    assert [event.step for event in ran.recorder.of(AttemptStarted)] == ["b"]
+
+
+def test_approval__expires(tmp_path: Path) -> None:
+    app = app_of(script("a", "echo ran", approvals=(WANTED,)))
+    ran = run_app(app, tmp_path, clock=FakeClock(stride=600))
+    assert ran.outcomes == {"a": "failed"}
+    assert ran.result.exit_code == 12
+    assert "not approved within" in ran.reason("a")
+
+
+def test_approval__is_asked_after_join_and_condition(tmp_path: Path) -> None:
+    app = app_of(script("a", "exit 1"), script("b", "true", needs=("a",), approvals=(WANTED,)))
+    ran = run_app(app, tmp_path)
+    assert ran.outcomes == {"a": "failed", "b": "blocked"}
+    assert ran.recorder.of(ApprovalWanted) == []
+
+
+def test_approval__pending_then_resumed(tmp_path: Path) -> None:
+    app = app_of(
+        script("a", 'echo x >> "$D/a"'),
+        script("b", "true", needs=("a",), approvals=(WANTED,)),
+        script("c", 'echo x >> "$D/c"'),
+    )
+    environ = {"D": str(tmp_path)}
+    ran = run_app(app, tmp_path, environ=environ, wait=False)
+    assert ran.result.exit_code == 12
+    assert ran.result.record is not None
+    assert ran.result.record.state == "waiting"
+    assert ran.outcomes == {"a": "success", "b": None, "c": "success"}
+    (request,) = approvals.open_requests(tmp_path)
+    _answer(tmp_path, approvals.APPROVE, "ann", "bob")(ApprovalWanted(request))  # type: ignore[operator]  # a function
+    again = run_app(app, tmp_path, environ=environ, wait=False, resume="")
+    assert again.result.exit_code == 0
+    assert (tmp_path / "a").read_text() == "x\n"
+    assert (tmp_path / "c").read_text() == "x\n"
+
+
+# ------------------------------------------------------------------ data
+
+
+def test_data__made_by_one_pipeline_and_read_by_another(tmp_path: Path) -> None:
+    output = Output(name="t", path="out/t.csv", data="trips")
+    make = Pipeline(id="make", steps=(script("m", "echo 1 > out/t.csv", outputs=(output,)),))
+    inputs = (
+        DataInput(name="t", data="trips"),
+        DataInput(name="u", data="trips", mode=StageMode.URI),
+    )
+    read = script(
+        "r",
+        'cat "$MLSPEC_INPUTS_T"; echo "$MLSPEC_INPUTS_U"',
+        _ref("inputs", "t"),
+        _ref("inputs", "u"),
+        inputs=inputs,
+    )
+    app = app_of(read, data=(DataSet(id="trips"),))
+    app = replace(app, pipelines=(*app.pipelines, make))
+    assert [d.code.id for d in run_app(app, tmp_path).result.diagnostics] == ["ML924", "ML924"]
+    options = RunOptions(environ=dict(os.environ))
+    made = run_pipeline(app, "make", tmp_path, options, Silent())
+    assert made.exit_code == 0
+    assert made.record is not None
+    version = tmp_path / f".mlspec/store/app/data/trips/versions/{made.record.id}/t.csv"
+    assert run_app(app, tmp_path).log("r") == f"1\n{version.as_uri()}\n"
+
+
+def test_data__failed_step_makes_no_version(tmp_path: Path) -> None:
+    output = Output(name="t", path="t.csv", data="trips")
+    app = app_of(
+        script("m", "echo 1 > t.csv; exit 1", outputs=(output,)), data=(DataSet(id="trips"),)
+    )
+    run_app(app, tmp_path)
+    assert not (tmp_path / ".mlspec/store/app/data").exists()
+
+
+def test_data__written_to_an_address(tmp_path: Path) -> None:
+    output = Output(name="t", path="t.csv", data="trips", mode=StageMode.URI)
+
+    def app(text: str) -> object:
+        step = script("m", text, _ref("outputs", "t"), outputs=(output,))
+        return app_of(step, data=(DataSet(id="trips"),))
+
+    good = run_app(app('echo 1 > "${MLSPEC_OUTPUTS_T#file://}"'), tmp_path)
+    assert good.outcomes == {"m": "success"}, good.reason("m")
+    (version,) = (tmp_path / ".mlspec/store/app/data/trips/versions").iterdir()
+    assert (version / "t.csv").read_text() == "1\n"
+    bad = run_app(app('echo "$MLSPEC_OUTPUTS_T"'), tmp_path)
+    assert bad.outcomes == {"m": "failed"}
+    assert "was not written" in bad.reason("m")
+
+
+# ------------------------------------------------------------------ the rest
+
+
+def test_run__store_of_an_environment(tmp_path: Path) -> None:
+    step = script("a", "echo 1 > o", outputs=(Output(name="o", path="o"),))
+    app = app_of(step, environment=Environment(store="file:shared"))
+    ran = run_app(app, tmp_path)
+    assert (tmp_path / "shared/app/runs/p" / ran.result.record.id / "a/o/o").exists()  # type: ignore[union-attr]  # it ran
+    far = run_app(app_of(step, environment=Environment(store="s3://b")), tmp_path)
+    assert far.result.exit_code == 0
+    assert "s3://b" in far.recorder.of(Notice)[0].text
+
+
+def test_run__failure_is_announced(tmp_path: Path) -> None:
+    app = app_of(script("a", "exit 1"))
+    pipeline = replace(app.pipelines[0], notify=("email:x@example.com",))
+    ran = run_app(replace(app, pipelines=(pipeline,)), tmp_path)
+    assert ran.recorder.of(Notice)[-1].to == ("email:x@example.com",)
+
+
+def test_run__nothing_to_do(tmp_path: Path) -> None:
+    assert run_app(app_of(), tmp_path).result.exit_code == 0
+
+
+def test_run__unknown_pipeline(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        run_pipeline(app_of(), "q", tmp_path, RunOptions(), Silent())
+
+
+def test_run__an_observer_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
+    def burst(event: object) -> None:
+        if isinstance(event, AttemptStarted) and event.step == "b":
+            raise ZeroDivisionError
+
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        run_app(app_of(script("a", "sleep 30"), script("b", "true")), tmp_path, on_event=burst)
+    assert time.monotonic() - began < 10
+
+
+def test_run__records_are_whole_at_every_event(tmp_path: Path) -> None:
+    seen = []
+
+    def read(_: object) -> None:
+        found = list((tmp_path / ".mlspec" / "runs").glob("*/run.json"))
+        seen.extend(json.loads(path.read_text())["state"] for path in found)
+
+    run_app(app_of(script("a", "true"), script("b", "exit 1")), tmp_path, on_event=read)
+    assert seen[0] == "running"
+    assert seen[-1] == "failed"
+
+
+def test_run__matrix_keys_in_another_order_are_partners(tmp_path: Path) -> None:
+    from mlspec.ir.model import Combination, Pairing
+
+    first = Matrix(keys=("a", "b"), rows=(Combination((("a", "1"), ("b", "2"))),))
+    second = Matrix(keys=("b", "a"), rows=(Combination((("b", "2"), ("a", "1"))),))
+    output = (Output(name="o", path="o"),)
+    read = (StepInput(name="o", step="x", output="o", pairing=Pairing.PARTNER),)
+    ran = run_app(
+        app_of(
+            script("x", "echo hi > o", matrix=first, outputs=output),
+            script(
+                "y",
+                'cat "$MLSPEC_INPUTS_O"',
+                _ref("inputs", "o"),
+                matrix=second,
+                inputs=read,
+                needs=("x",),
+            ),
+        ),
+        tmp_path,
+    )
+    assert ran.log("y", "2-1") == "hi\n"
