@@ -122,13 +122,16 @@ def _properties(validator: Any, places: Any, value: Any, schema: Schema) -> Iter
     for key, place in places.items():
         if key in value and _worth_a_look(value[key]):
             yield from validator.descend(value[key], place, path=key)
-            yield from _typed_by(key, place, value)
+            yield from _typed_by(key, places, value)
 
 
-def _typed_by(key: str, place: Schema, value: dict[str, Any]) -> Iterator[Any]:
+def _typed_by(key: str, places: dict[str, Schema], value: dict[str, Any]) -> Iterator[Any]:
     """Yield the failures of a value whose type another key names."""
-    by = next((b["x-typed-by"] for b in (place, *branches_of(place)) if "x-typed-by" in b), None)
-    wanted = json_type_of(value.get(by)) if by is not None else None
+    alternatives = (places[key], *branches_of(places[key]))
+    by = next((b["x-typed-by"] for b in alternatives if "x-typed-by" in b), None)
+    if by is None:
+        return
+    wanted = json_type_of(value.get(by, places[by].get("default")))
     if wanted is None:
         return
     items = value[key] if isinstance(value[key], list) else [value[key]]

@@ -57,7 +57,13 @@ class ScalarShape:
 
 @dataclass(slots=True, eq=False)
 class MapShape:
-    """What a mapping takes; `extra` is the place of keys without a name of their own."""
+    """What a mapping takes.
+
+    Attributes:
+        extra: the place of keys without a name of their own.
+        typed: keys whose values have the type that another key names: key, other key, and the
+            type if that one is missing.
+    """
 
     properties: dict[str, Place]
     extra: Place | None
@@ -68,7 +74,7 @@ class MapShape:
     rules: bool
     fewest: int
     most: int | None
-    typed: tuple[tuple[str, str], ...]
+    typed: tuple[tuple[str, str, str | None], ...]
     schema: Schema
 
 
@@ -192,16 +198,16 @@ class ShapeMaker:
         extra = schema.get("additionalProperties", True)
         free = "|".join(schema.get("patternProperties", {}))
         names = self._flat(schema.get("propertyNames", {})).get("pattern")
-        properties = {k: self.place(v) for k, v in schema.get("properties", {}).items()}
+        known = schema.get("properties", {})
         typed = tuple(
-            (key, branch["x-typed-by"])
-            for key, value in schema.get("properties", {}).items()
+            (key, branch["x-typed-by"], known[branch["x-typed-by"]].get("default"))
+            for key, value in known.items()
             for branch in (value, *value.get("anyOf", ()))
             if "x-typed-by" in branch
         )
         rules = ("x-exactly-one", "x-at-most-one", "x-requires")
         return MapShape(
-            properties=properties,
+            properties={key: self.place(value) for key, value in known.items()},
             extra=self.place(extra) if isinstance(extra, dict) else None,
             open=extra is True,
             free=re.compile(free) if free else None,

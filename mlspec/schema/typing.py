@@ -158,12 +158,13 @@ class _Reader:
     def _typed(self, entries: Mapping[str, MapEntry], shape: MapShape) -> dict[str, Json]:
         """Return the values whose type another key names (`default` by `type`)."""
         found: dict[str, Json] = {}
-        for key, by in shape.typed:
+        for key, by, otherwise in shape.typed:
             entry, type_entry = entries.get(key), entries.get(by)
-            if entry is None or type_entry is None or not isinstance(type_entry.value, ScalarNode):
-                continue
-            place = _TYPED.get(_BY_TYPE.get(type_entry.value.text, ""))
-            if place is None:
+            declared: str | None = otherwise
+            if type_entry is not None:
+                declared = getattr(type_entry.value, "text", None)
+            place = _TYPED.get(_BY_TYPE.get(declared or "", ""))
+            if entry is None or place is None:
                 continue
             match entry.value:
                 case ScalarNode():

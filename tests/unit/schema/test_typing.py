@@ -82,10 +82,10 @@ def test_typed_json__default_has_the_declared_type() -> None:
     params = (
         "a: {type: string, default: 1.10}, b: {type: float, default: 1}, "
         "c: {type: int, default: 1e3}, d: {type: bool, default: true}, "
-        "e: {default: yes, type: string, enum: [yes, 1]}"
+        "e: {default: yes, type: string, enum: [yes, 1]}, f: {default: 1.10, enum: [1.10]}"
     )
     found = step(f"{{params: {{{params}}}, steps: {{a: {{run: x}}}}}}")["params"]
-    assert [found[key]["default"] for key in "abcde"] == ["1.10", 1, 1000, True, "yes"]
+    assert [found[key]["default"] for key in "abcdef"] == [*("1.10", 1, 1000, True, "yes", "1.10")]
     assert found["e"]["enum"] == ["yes", "1"]
 
 
