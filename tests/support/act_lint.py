@@ -25,6 +25,11 @@ KNOWN = (
 `timezone` of a schedule of March 2026 (known from 1.7.12 on). GitHub's parser knows both."""
 
 
+_REQUIRE = (
+    "import {createRequire as made} from 'node:module'; const require = made(import.meta.url);"
+)
+
+
 @cache
 def _bundle() -> Path:
     """Bundle the checker: Node 20 does not import the JSON that GitHub's parser consists of."""
@@ -35,8 +40,7 @@ def _bundle() -> Path:
             *("--bundle", "--platform=node", "--format=esm", f"--outfile={made}"),
             "--log-level=error",
             "--external:@tktco/*",
-            "--banner:js=import {createRequire as made} from 'node:module'; "
-            "const require = made(import.meta.url);",
+            f"--banner:js={_REQUIRE}",
         ],
         check=True,
         timeout=60,
