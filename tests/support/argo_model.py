@@ -43,7 +43,7 @@ _TASK = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a
 _INPUT = re.compile(r"\{\{inputs\.parameters\.([-a-zA-Z0-9_]+)\}\}")
 
 
-class Hangs(AssertionError):
+class WaitsForeverError(AssertionError):
     """Argo would wait for ever."""
 
 
@@ -192,7 +192,7 @@ class Workflow:
             return text
         made = self._ask.ask(op="text", text=text, values={**self._globals, **scope})
         if made["waits"]:
-            raise Hangs(f"{text}: {made['error']}")
+            raise WaitsForeverError(f"{text}: {made['error']}")
         return None if made["error"] else made["text"]
 
     def when(self, text: str) -> bool | None:

@@ -21,7 +21,9 @@ _SUPPORT: dict[Feature, Support] = {
     ),
     Feature.DATA_INPUT_PATH: Lowered("an artifact at the noun's source or newest version"),
     Feature.DATA_INPUT_URI: Lowered("an environment variable with the address"),
-    Feature.DATA_OUTPUT: Lowered("an artifact, and its key in the ConfigMap `<app>-data`"),
+    Feature.DATA_OUTPUT: Lowered(
+        "a task that copies the artifact to its source, or notes its key in a ConfigMap"
+    ),
     Feature.METRICS: Native("an output parameter read from the metrics file"),
     Feature.REPORT: Lowered("output artifacts, which the Argo user interface shows"),
     Feature.JOIN_ALL_SUCCESS: _CLOSURE,
@@ -62,7 +64,7 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.RUN_URL: Lowered("below `targets.pipelines.uri`; empty without it"),
     Feature.SCHEDULE: Native("a CronWorkflow; runs wait for each other at a mutex"),
     Feature.EVERY: Partial(
-        "Argo Workflows cannot look for new data: start the pipeline from what writes the data"
+        "a run starts at every look: Argo Workflows cannot tell whether there is anything new"
     ),
     Feature.TRIGGER_DATA: Lowered("the pipeline that writes the data starts this one"),
     Feature.TRIGGER_MODELS: Unsupported("Argo Workflows does not watch the model registry"),

@@ -20,7 +20,7 @@ ENDED = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 """All end states of a task that is no daemon."""
 
 MAX_TERMS = 1500
-"""Task results in one `depends`: expr-lang refuses more than 10,000 nodes (conf.DefaultMaxNodes)."""
+"""Task results in one `depends`; expr-lang refuses more than 10,000 nodes (DefaultMaxNodes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +88,8 @@ def both(*parts: str) -> str:
 
 # ------------------------------------------------------------------ when
 
-_METRICS = "metrics"
+METRICS_PARAMETER = "metrics"
 """Name of the output parameter that carries a metrics file."""
-
-METRICS_PARAMETER = _METRICS
 
 _OPS = {Op.GE: ">=", Op.GT: ">", Op.LE: "<=", Op.LT: "<", Op.EQ: "==", Op.NE: "!="}
 
@@ -126,7 +124,7 @@ def metric_value(task: str, metric: str) -> str:
     Python writes NaN and Infinity into JSON, which Go refuses: NaN becomes null (so it is no
     number), and infinity the largest double, which compares like it with every other number.
     """
-    text = f"tasks['{task}'].outputs.parameters['{_METRICS}']"
+    text = f"tasks['{task}'].outputs.parameters['{METRICS_PARAMETER}']"
     text = f"replace(replace({text}, 'NaN', 'null'), 'Infinity', '1.7976931348623157e308')"
     return f"fromJSON({text})[{expr_string(metric)}]"
 

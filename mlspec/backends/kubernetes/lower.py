@@ -13,7 +13,8 @@ from mlspec.backends.kubernetes.model import KubernetesModel, Manifest
 from mlspec.backends.kubernetes.objects import limits_object, repository_object, shared_objects
 from mlspec.backends.kubernetes.overlays import overlay_of
 from mlspec.backends.kubernetes.store import Store, store_of
-from mlspec.backends.kubernetes.workflows import lower_pipeline, started_by_data
+from mlspec.backends.kubernetes.triggers import started_by_data
+from mlspec.backends.kubernetes.workflows import lower_pipeline
 from mlspec.diagnostics.codes.targets import NO_STORE, TARGET_LIMIT
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
 from mlspec.ir.model import Application, Pipeline
@@ -57,8 +58,8 @@ def _bad_store(app: Application) -> Diagnostic:
         f" `{app.environment.name}`",
         at=app.environment.at / "store",
         help=(
-            "use `s3://bucket/prefix` or `gs://bucket/prefix`, or no `store` for the artifact"
-            " repository of the cluster",
+            "use `s3://bucket/prefix` or `gs://bucket/prefix`",
+            "or no `store`, for the artifact repository of the cluster",
         ),
     )
 

@@ -138,8 +138,10 @@ def _binding(app: Application, name: str) -> dict[str, Json]:
 
 
 def _publishes(app: Application) -> bool:
+    """Whether a managed data noun is written, whose newest version a ConfigMap names."""
+    managed = {dataset.id for dataset in app.data if dataset.source is None}
     return any(
-        output.data is not None and output.mode is StageMode.PATH
+        output.data in managed and output.mode is StageMode.PATH
         for pipeline in app.pipelines
         for step in pipeline.all_steps
         for output in step.outputs

@@ -185,45 +185,15 @@ def _stage_repo_input(item: RepoInput, staging: Staging, ctx: PipelineContext) -
 
 def _stage_data_input(item: DataInput, staging: Staging, ctx: PipelineContext) -> None:
     dataset = ctx.app.dataset(item.data)
-    written_here = any(
-        output.data == item.data
-        for pipeline in ctx.app.pipelines
-        for step in pipeline.all_steps
-        for output in step.outputs
-        if output.mode is StageMode.PATH
-    )
-    folder = input_folder(item.name)
-    if not written_here and dataset.source is not None:
-        source = ctx.plain(dataset.source, "a source", dataset.at)
-        if item.mode is StageMode.URI:
-            staging.variables[f"inputs.{item.name}"] = kubernetes_text(source)
-            return
-        location = source_artifact(source)
-        name = base(source) or item.data
-    else:
-        # The newest version's key stands in a ConfigMap that the writing pipeline keeps.
-        pointer = f"{{{{inputs.parameters.data-{item.name}}}}}"
-        staging.parameters.append(
-            {
-                "name": f"data-{item.name}",
-                "valueFrom": {
-                    "configMapKeyRef": {"name": f"{ctx.app.name}-data", "key": item.data}
-                },
-            }
-        )
-        if item.mode is StageMode.URI:
-            address = ctx.store.address(pointer)
-            if address is None:
-                ctx.limit(
-                    f"the address of `{item.data}` is unknown without a store",
-                    item.at,
-                    "set `environments.<name>.store: s3://…`",
-                    code=NO_STORE,
-                )
-            staging.variables[f"inputs.{item.name}"] = address or ""
-            return
-        location = {"s3": {"key": pointer}}
-        name = _written_name(item.data, ctx) or item.data
+    variable = f"inputs.{item.name}"
+    if dataset.source is None:
+        _stage_managed(item, staging, ctx)
+        return
+    source = ctx.plain(dataset.source, "a source", dataset.at)
+    if item.mode is StageMode.URI:
+        staging.variables[variable] = kubernetes_text(source)
+        return
+    location = source_artifact(source)
     if location is None:
         ctx.limit(
             f"Argo Workflows cannot stage `{item.data}` from where it is",
@@ -231,26 +201,53 @@ def _stage_data_input(item: DataInput, staging: Staging, ctx: PipelineContext) -
             f"take its address: `{{from: {item.data}, as: uri}}`",
         )
         return
-    staging.mounts[folder] = None
+    path = f"{input_folder(item.name)}/{base(source) or item.data}"
+    _stage_version(item, path, location, staging)
+
+
+def _stage_managed(item: DataInput, staging: Staging, ctx: PipelineContext) -> None:
+    """Stage a noun without a source: its newest version's key stands in a ConfigMap."""
+    pointer = f"{{{{inputs.parameters.data-{item.name}}}}}"
+    reference: Json = {"name": f"{ctx.app.name}-data", "key": item.data}
+    staging.parameters.append(
+        {"name": f"data-{item.name}", "valueFrom": {"configMapKeyRef": reference}}
+    )
+    if item.mode is StageMode.PATH:
+        path = f"{input_folder(item.name)}/{_written_name(item.data, ctx)}"
+        _stage_version(item, path, {"s3": {"key": pointer}}, staging)
+        return
+    address = ctx.store.address(pointer)
+    if address is None:
+        ctx.limit(
+            f"the address of `{item.data}` is unknown without a store",
+            item.at,
+            "set `environments.<name>.store: s3://…`",
+            code=NO_STORE,
+        )
+    staging.variables[f"inputs.{item.name}"] = address or ""
+
+
+def _stage_version(item: DataInput, path: str, location: dict[str, Json], staging: Staging) -> None:
+    staging.mounts[input_folder(item.name)] = None
     staging.artifacts.append(
         {
             "name": f"in-{item.name}",
-            "path": f"{folder}/{name}",
+            "path": path,
             **READABLE,
             "archive": {"none": {}},
             **location,
         }
     )
-    staging.variables[f"inputs.{item.name}"] = kubernetes_text(f"{folder}/{name}")
+    staging.variables[f"inputs.{item.name}"] = kubernetes_text(path)
 
 
-def _written_name(data: str, ctx: PipelineContext) -> str | None:
+def _written_name(data: str, ctx: PipelineContext) -> str:
     for pipeline in ctx.app.pipelines:
         for step in pipeline.all_steps:
             for output in step.outputs:
                 if output.data == data:
                     return base(output.path)
-    return None
+    return data
 
 
 def artifact(name: str, path: str, key: str) -> dict[str, Json]:

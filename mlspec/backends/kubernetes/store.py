@@ -91,3 +91,11 @@ def source_artifact(address: str) -> dict[str, Json] | None:
         case "http" | "https":
             return {"http": {"url": address}}
     return None
+
+
+def source_key(address: str, name: str) -> str:
+    """Return the address below a source that a new version is written to.
+
+    A source that ends with a slash is a folder; the version keeps its name there.
+    """
+    return f"{address}{name}" if address.endswith("/") else address

@@ -46,6 +46,7 @@ from mlspec.backends.kubernetes.staging import (
 from mlspec.errors import MlspecBug
 from mlspec.ir.joins import JoinClosure
 from mlspec.ir.model import (
+    Approval,
     Combination,
     Join,
     Matrix,
@@ -79,6 +80,8 @@ class Plan:
     instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
     approvals: dict[str, tuple[str, ...]] = field(default_factory=dict)
     publishers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    admission: dict[str, Approval] = field(default_factory=dict)
+    admitted: str = ""
     verdict: str = ""
 
     def add(self, task: Task) -> str:
@@ -92,9 +95,28 @@ def plan_pipeline(ctx: PipelineContext) -> Plan:
     plan = Plan()
     closure = JoinClosure(ctx.pipeline)
     mains = {step.id: ctx.names.step(step.id) for step in ctx.pipeline.steps}
+    _ask_for_environment(ctx, plan)
     for step in ctx.pipeline.steps:
         _StepPlanner(step, ctx, plan, mains).plan(closure)
     return plan
+
+
+def _ask_for_environment(ctx: PipelineContext, plan: Plan) -> None:
+    """Add the approvals of the environment; without them nothing starts, and the run fails."""
+    wanted = ctx.app.environment.approvals
+    if not wanted:
+        return
+    asked = []
+    for number, approval in enumerate(wanted, start=1):
+        for vote in range(1, approval.count + 1):
+            name = ctx.names.fresh(f"approve-environment-{number}-{vote}")
+            plan.admission[plan.add(Task(name=name, template=name))] = approval
+            asked.append(name)
+    plan.admitted = ctx.names.fresh("environment-approved")
+    depends = " && ".join(f"{name}.Succeeded" for name in asked)
+    plan.add(
+        Task(name=plan.admitted, template=ctx.gate, depends=depends, when=approved_when(asked))
+    )
 
 
 class _StepPlanner:
@@ -113,7 +135,8 @@ class _StepPlanner:
 
     def plan(self, closure: JoinClosure) -> None:
         step = self._step
-        self._at = self._join(closure)
+        admitted = f"{self._plan.admitted}.Succeeded" if self._plan.admitted else ""
+        self._at = both(admitted, self._join(closure))
         self._require_metrics()
         pending = when_text(step.when, self._mains)
         if pending and (step.matrix is not None or step.approvals):
@@ -335,6 +358,8 @@ def close_plan(ctx: PipelineContext, plan: Plan, starters: tuple[Task, ...]) -> 
         if not step.allow_failure
         for term in plan.results[step.id].failed
     ]
+    for name in (*plan.admission, plan.admitted):
+        failures += went_wrong(name) if name else ()
     good = f"!({' || '.join(failures)})" if failures else ""
     final = ctx.pipeline.final
     if final is None or not reads_steps(final):

@@ -1,10 +1,9 @@
-"""One pipeline's objects: WorkflowTemplate, CronWorkflow and the ConfigMap with its scripts."""
+"""One pipeline's objects: its WorkflowTemplate, and the ConfigMap with its scripts."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import TypeAlias, cast
+from typing import cast
 
 from mlspec.backends.base import LowerOptions
 from mlspec.backends.kubernetes.containers import (
@@ -17,7 +16,7 @@ from mlspec.backends.kubernetes.containers import (
 )
 from mlspec.backends.kubernetes.context import PipelineContext
 from mlspec.backends.kubernetes.model import Manifest
-from mlspec.backends.kubernetes.names import MAX_CRON_NAME, MAX_NAME, NameTable
+from mlspec.backends.kubernetes.names import MAX_NAME, NameTable
 from mlspec.backends.kubernetes.objects import (
     ARGO,
     executor_account,
@@ -28,13 +27,19 @@ from mlspec.backends.kubernetes.objects import (
 )
 from mlspec.backends.kubernetes.store import Store
 from mlspec.backends.kubernetes.tasks import Plan, Task, close_plan, plan_pipeline, reads_steps
+from mlspec.backends.kubernetes.triggers import (
+    Starters,
+    cron_object,
+    publisher,
+    starter,
+    starters_of,
+    starts_by_clock,
+    uses_run,
+)
 from mlspec.diagnostics.codes.targets import NAME_TOO_LONG
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.model import Application, Json, Pipeline, Step
 from mlspec.ir.values import Namespace, Ref
-
-Starters: TypeAlias = "tuple[tuple[Task, str], ...]"
-"""Tasks that start other pipelines, with the ids of those."""
 
 KEEP_SECONDS = 7 * 86_400
 """How long a finished run stays in the cluster."""
@@ -49,7 +54,7 @@ def lower_pipeline(
         app=app, pipeline=pipeline, options=options, store=store, names=NameTable(ids)
     )
     plan = plan_pipeline(ctx)
-    starters = _starters(ctx, plan)
+    starters = starters_of(ctx, plan)
     close_plan(ctx, plan, tuple(task for task, _ in starters))
     templates = _templates(ctx, plan, starters)
     _check_limits(ctx, plan, templates)
@@ -64,8 +69,8 @@ def lower_pipeline(
     made = [Manifest(data=workflow, file=pipeline.id, pipeline=pipeline.id)]
     if ctx.files:
         made.append(files_object(app, config, ctx.files, pipeline.id))
-    if pipeline.triggers.schedule is not None:
-        made.append(_cron(ctx))
+    if starts_by_clock(pipeline):
+        made.append(cron_object(ctx))
     limits = {
         limit_key(step, ctx): str(step.matrix.parallel)
         for step in pipeline.steps
@@ -144,48 +149,9 @@ def _arguments(ctx: PipelineContext) -> list[Json]:
         if param.description:
             one["description"] = ctx.plain(param.description, "a description", param.at)
         made.append(one)
-    if _uses(ctx.pipeline, "date"):
+    if uses_run(ctx.pipeline, "date"):
         made.append({"name": RUN_DATE, "value": ""})
     return made
-
-
-def _uses(pipeline: Pipeline, name: str) -> bool:
-    wanted = Ref(Namespace.RUN, name)
-    return any(wanted in step.refs for step in pipeline.all_steps)
-
-
-def _cron(ctx: PipelineContext) -> Manifest:
-    schedule = ctx.pipeline.triggers.schedule
-    assert schedule is not None  # noqa: S101  the caller asked
-    if len(ctx.full_name) > MAX_CRON_NAME:
-        ctx.limit(
-            f"the schedule of `{ctx.pipeline.id}` needs the name `{ctx.full_name}`,"
-            f" and a CronWorkflow's has at most {MAX_CRON_NAME} characters",
-            ctx.pipeline.at,
-            "shorten `app.name` or the pipeline's id",
-            code=NAME_TOO_LONG,
-        )
-    workflow: dict[str, Json] = {"workflowTemplateRef": {"name": ctx.full_name}}
-    if _uses(ctx.pipeline, "date"):
-        given: Json = {"name": RUN_DATE, "value": "{{workflow.scheduledTime}}"}
-        workflow["arguments"] = {"parameters": [given]}
-    spec: dict[str, Json] = {
-        "schedules": [schedule.cron],
-        "timezone": schedule.timezone,
-        # Runs queue up at the mutex of the WorkflowTemplate.
-        "concurrencyPolicy": "Allow",
-        "successfulJobsHistoryLimit": 3,
-        "failedJobsHistoryLimit": 3,
-        "workflowMetadata": {"labels": labels(ctx.app, ctx.pipeline.id)},
-        "workflowSpec": workflow,
-    }
-    data: dict[str, Json] = {
-        "apiVersion": ARGO,
-        "kind": "CronWorkflow",
-        "metadata": {"name": ctx.full_name, "labels": labels(ctx.app, ctx.pipeline.id)},
-        "spec": spec,
-    }
-    return Manifest(data=data, file=ctx.pipeline.id, pipeline=ctx.pipeline.id)
 
 
 # ------------------------------------------------------------------ templates
@@ -196,13 +162,16 @@ def _templates(ctx: PipelineContext, plan: Plan, starters: Starters) -> list[Jso
         {"name": ctx.entry, "dag": {"failFast": False, "tasks": [_task(t) for t in plan.tasks]}}
     ]
     made.append(gate_template(ctx.gate))
+    for name, approval in plan.admission.items():
+        question = f"{approval.role} approves this run in {ctx.app.environment.name}"
+        made.append(approval_template(name, question, approval.within))
     for step in ctx.pipeline.steps:
         for number, name in enumerate(plan.approvals.get(step.id, ())):
             made.append(_approval(step, number, name))
         made.append(step_template(step, ctx))
         for output, name in plan.publishers.get(step.id, ()):
-            made.append(_publisher(ctx, step, output, name))
-    made.extend(_starter(ctx, task, other) for task, other in starters)
+            made.append(publisher(ctx, step, output, name))
+    made.extend(starter(ctx, task, other) for task, other in starters)
     final = ctx.pipeline.final
     if final is not None:
         made.append(step_template(final, ctx))
@@ -247,66 +216,6 @@ def _exit(ctx: PipelineContext, final: Step) -> dict[str, Json]:
 
 def _uses_status(final: Step) -> bool:
     return Ref(Namespace.RUN, "status") in final.refs
-
-
-# ------------------------------------------------------------------ data nouns
-
-
-def _publisher(ctx: PipelineContext, step: Step, output: str, name: str) -> dict[str, Json]:
-    """Return the template that makes an output the newest version of its data noun."""
-    item = step.output(output)
-    assert item is not None  # noqa: S101  the plan named it
-    key = f"{ctx.run_key(step.id, output)}/{item.path.rstrip('/').rpartition('/')[2]}"
-    pointer = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": f"{ctx.app.name}-data"},
-        "data": {item.data: key},
-    }
-    manifest = json.dumps(pointer, indent=2)
-    return {
-        "name": name,
-        "resource": {"action": "patch", "mergeStrategy": "merge", "manifest": manifest},
-    }
-
-
-def _starters(ctx: PipelineContext, plan: Plan) -> Starters:
-    """Return the tasks that start pipelines triggered by the data this one writes."""
-    made = []
-    for step in ctx.pipeline.steps:
-        published = dict(plan.publishers.get(step.id, ()))
-        for output in step.outputs:
-            after = published.get(output.name, ctx.names.step(step.id))
-            for other in ctx.app.pipelines:
-                if output.data is None or output.data not in other.triggers.data:
-                    continue
-                name = ctx.names.fresh(f"start-{other.id}")
-                task = Task(name=name, template=name, depends=f"{after}.Succeeded")
-                made.append((task, other.id))
-    return tuple(made)
-
-
-def started_by_data(pipeline: Pipeline, app: Application) -> bool:
-    """Whether another pipeline of the application writes data that starts this one."""
-    return any(
-        output.data in pipeline.triggers.data
-        for other in app.pipelines
-        for step in other.all_steps
-        for output in step.outputs
-        if output.data is not None
-    )
-
-
-def _starter(ctx: PipelineContext, task: Task, other: str) -> dict[str, Json]:
-    name = f"{ctx.app.name}-{other}"
-    workflow = {
-        "apiVersion": ARGO,
-        "kind": "Workflow",
-        "metadata": {"generateName": f"{name}-"},
-        "spec": {"workflowTemplateRef": {"name": name}},
-    }
-    manifest = json.dumps(workflow, indent=2)
-    return {"name": task.name, "resource": {"action": "create", "manifest": manifest}}
 
 
 # ------------------------------------------------------------------ limits of the engine
