@@ -109,3 +109,16 @@ def test_run__record(project: Path) -> None:
     outcomes = {step["id"]: step["outcome"] for step in document["steps"]}
     assert outcomes["c"] == "failed"
     assert outcomes["d"] == "skipped"
+
+
+def test_plan__json(project: Path) -> None:
+    before = SPEC.replace("default: 1", "default: 3").replace("when: params.x == 2", "cache: true")
+    before = before.replace("b: {run", "bb: {run").replace("needs: [b]", "needs: [bb]")
+    (project / "before.yaml").write_text(before, "utf-8")
+    words = ("plan", "--format", "json", "--against")
+    document = json.loads(mlspec(project, *words, "./before.yaml"))
+    follows(document, "plan")
+    assert {"add", "remove", "update"} <= {change["action"] for change in document["changes"]}
+    follows(json.loads(mlspec(project, *words, "./mlspec.yaml")), "plan")
+    (project / "before.yaml").write_text(BAD, "utf-8")
+    follows(json.loads(mlspec(project, *words, "./before.yaml")), "diagnostics")
