@@ -15,10 +15,14 @@ from mlspec.analysis.settings import merge_settings
 from mlspec.analysis.steps import StepContext, build_step
 from mlspec.analysis.triggers import build_triggers
 from mlspec.diagnostics.codes import graph as codes
+from mlspec.diagnostics.codes import names as name_codes
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.graph import topological_order
 from mlspec.ir.model import Compute, Matrix, Param, Pipeline, Step
 from mlspec.spec.model import PipelineSpec, RoleSpec, SettingsSpec, Spec, StepSpec
+
+FINALLY = "finally"
+"""Id of the block that runs after everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,8 @@ def build_pipeline(
     """Return the IR of a pipeline, or None when its graph is not one."""
     params = build_params(spec.params, found)
     steps = MappingProxyType({step.id: step for step in sorted(spec.steps, key=lambda s: s.id)})
+    if FINALLY in steps:
+        found.append(_reserved(steps[FINALLY], spec.id))
     around = _surroundings(steps, context, found)
     base = merge_settings(context.spec.defaults, spec.defaults)
     by_name = {param.name: param for param in params}
@@ -74,6 +80,17 @@ def build_pipeline(
         final=final,
         notify=role.notify if role is not None else (),
         at=spec.at,
+    )
+
+
+def _reserved(step: StepSpec, pipeline: str) -> Diagnostic:
+    """Refuse a step with the id that the `finally` block has on every engine."""
+    return Diagnostic(
+        code=name_codes.RESERVED_NAME,
+        message=f"a step of `{pipeline}` cannot be called `{FINALLY}`",
+        at=step.at.key(),
+        label="the block that runs after everything has this name",
+        help=("rename the step, or write `finally` beside `steps`",),
     )
 
 
