@@ -216,7 +216,7 @@ def _leaves(path: str, value: object) -> Iterator[tuple[str, Value]]:
         case None:
             return
         case Script():
-            yield path, Value(compact_json(to_data(value)), value.text.rstrip("\n"))
+            yield path, Value(compact_json(to_data(value)), _as_written(value))
         case Argv():
             spelled = to_spelled(value)
             words = spelled["words"] if isinstance(spelled, dict) else spelled
@@ -270,6 +270,14 @@ def _shown(item: object) -> Json:
         case MetricCondition() | ParamCondition():
             return str(item)
     return to_spelled(item)
+
+
+def _as_written(script: Script) -> str:
+    """Return a script with its references as users write them."""
+    text = script.text.rstrip("\n")
+    for ref in script.refs:
+        text = text.replace(f"${{{ref.variable}}}", ref.spelled)
+    return text
 
 
 def _spelled_text(text: object) -> Json:
