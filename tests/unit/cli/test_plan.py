@@ -43,7 +43,7 @@ mlspec plan  shop  env=dev,prod                                   base main@{bas
 
 Indirectly affected: pipelines.p.steps.b (reads pipelines.p.steps.a)
 
-Plan: 1 to add, 1 to change, 0 to remove, 5 unchanged.
+Plan: 1 to add, 1 to change, 0 to remove, 6 unchanged.
 Compared spec with spec. Not compared: live systems, image contents, data, generated files.
 """
 
