@@ -25,7 +25,8 @@ def sections(page: str) -> dict[str, str]:
 
 
 def page_of(code: str) -> str:
-    return (PAGES / f"{code}.md").read_text(encoding="utf-8")
+    path = PAGES / f"{code}.md"
+    return path.read_text(encoding="utf-8") if path.exists() else NOT_FROM_A_SPEC
 
 
 def shown_codes() -> list[str]:

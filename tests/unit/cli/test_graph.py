@@ -63,7 +63,9 @@ def test_graph__lines_are_relative_to_the_spec(spec, capsys):
 
 def test_graph__unknown_pipeline_and_format(spec, capsys):
     assert mlspec("graph", "-f", spec, "--pipeline", "nightli") == Exit.USAGE
-    assert "did you mean `nightly`?" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "error[ML048]" in shown
+    assert "did you mean `nightly`?" in shown
     assert mlspec("graph", "-f", spec, "--format", "png") == Exit.USAGE
 
 

@@ -1,0 +1,59 @@
+"""Codes that only commands show: no spec alone can."""
+
+from pathlib import Path
+
+import pytest
+
+from mlspec.cli import app
+from mlspec.cli.exits import Exit
+from mlspec.errors import MlspecBug
+
+SPEC = """\
+mlspec: "1"
+app: {name: demo}
+targets: {pipelines: github-actions}
+pipelines:
+  one: {steps: {a: {run: "true"}}}
+  two: {steps: {a: {run: "true"}}}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "mlspec.yaml").write_text(SPEC, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mlspec(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        app.run(list(arguments))
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("code", "ending", "arguments"),
+    [
+        ("ML922", Exit.USAGE, ("run",)),
+        ("ML048", Exit.USAGE, ("run", "--pipeline", "tow")),
+        ("ML903", Exit.STALE, ("compile", "--check")),
+        ("ML049", Exit.NO_INPUT, ("validate", "--env", "prod")),
+    ],
+)
+def test_command__shows_the_code(code, ending, arguments, capsys):
+    assert mlspec(*arguments) == ending
+    assert f"error[{code}]" in capsys.readouterr().err
+
+
+def test_run__a_bug_is_ml900_and_no_traceback(monkeypatch, capsys):
+    def broken(_names: object) -> None:
+        raise MlspecBug("nobody checked")
+
+    monkeypatch.setattr(app, "build", broken)
+    monkeypatch.delenv("MLSPEC_DEBUG", raising=False)
+    assert mlspec("validate") == Exit.BUG
+    shown = capsys.readouterr().err
+    assert "error[ML900]" in shown
+    assert "nobody checked" in shown
+    assert "Traceback" not in shown
