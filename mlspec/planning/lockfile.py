@@ -23,6 +23,9 @@ from mlspec.ir.model import Json
 
 LOCK_NAME = "mlspec.lock"
 LOCK_VERSION = 1
+SCRATCH = ".mlspec"
+"""Folder beside the spec for what nobody commits: what is written below it has its own lock."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _MOST_BYTES = 64 << 20
 
@@ -70,7 +73,8 @@ class Destination:
 
     Attributes:
         root: the output folder.
-        lock: the lock file: beside the spec; in `root` when `root` is not below the spec's folder.
+        lock: the lock file: beside the spec; in `root` when `root` is not below the spec's folder
+            or is scratch.
         spec: the spec file, relative to the lock's folder where that is possible.
         out: `root`, relative to the lock's folder.
     """
@@ -95,8 +99,8 @@ def destination(spec: Path, out: Path | None = None) -> Destination:
     """
     home = spec.parent.resolve()
     root = out.resolve() if out is not None else home
-    if root == home or root.is_relative_to(home):
-        below = root.relative_to(home).as_posix()
+    below = root.relative_to(home).as_posix() if root.is_relative_to(home) else None
+    if below is not None and below.split("/", 1)[0] != SCRATCH:
         return Destination(root=root, lock=home / LOCK_NAME, spec=spec.name, out=below)
     return Destination(root=root, lock=root / LOCK_NAME, spec=spec.name, out=".")
 

@@ -112,5 +112,6 @@ def test_destination__lock_stands_beside_the_spec_unless_out_is_elsewhere(tmp_pa
     assert destination(spec).root == home
     assert destination(spec, home / "build").lock == home / "mlspec.lock"
     assert destination(spec, home / "build").out == "build"
+    assert destination(spec, home / ".mlspec/x").lock == home / ".mlspec/x/mlspec.lock"
     elsewhere = destination(spec, tmp_path / "q")
     assert (elsewhere.lock, elsewhere.out) == (tmp_path / "q" / "mlspec.lock", ".")
