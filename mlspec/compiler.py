@@ -1,9 +1,9 @@
 """From applications to artifacts: which targets, which pipelines on each, lower, emit.
 
 Which targets: those named, else what `targets` of the spec says. `targets.pipelines` runs the
-pipelines; `targets.ci` carries what pull requests and pushes start. A target that is named
-explicitly gets everything. Environments whose pipelines run locally are not emitted for, unless
-there is no other.
+pipelines; `targets.ci` carries what pull requests and pushes start, in the first environment
+(decision B30). A target that is named explicitly gets everything. Environments whose pipelines run
+locally are not emitted for, unless there is no other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mlspec.diagnostics.suggest import nearest
 from mlspec.emit.artifact import Artifact
 from mlspec.frontend import Analysed, analyse, documents_of, load, make_report
 from mlspec.ir.features import Feature
-from mlspec.ir.model import Application, Build, Json, Pipeline, Triggers
+from mlspec.ir.model import Application, Build, Json, Triggers
 
 LOCAL = "local"
 
@@ -90,9 +90,10 @@ def compile_targets(
     applications = [one.application for one in analysed if one.application is not None]
     if has_errors(found) or not applications:
         return Compiled(diagnostics=tuple(found), analysed=analysed)
+    first = applications[0] if names[0] in (None, *loaded.environments[:1]) else None
     if not environments:
         applications = _emitted(applications)
-    jobs = _jobs(applications, targets, found)
+    jobs = _named(applications, targets) if targets else _chosen(applications, first, found)
     options = _options(path, out or loaded.folder)
     artifacts: list[Artifact] = []
     for job in jobs:
@@ -130,22 +131,40 @@ def _relative(path: Path, base: Path) -> str:
     return os.path.relpath(path, base).replace(os.sep, "/")
 
 
-def _jobs(
-    applications: Sequence[Application], targets: Sequence[str], found: list[Diagnostic]
+def _named(applications: Sequence[Application], targets: Sequence[str]) -> list[_Job]:
+    """Return a job for each target that was named: it gets everything."""
+    return [
+        _Job(
+            target=name,
+            applications=tuple(applications),
+            settings=_settings_for(applications, name),
+        )
+        for name in dict.fromkeys(targets)
+    ]
+
+
+def _chosen(
+    applications: Sequence[Application], first: Application | None, found: list[Diagnostic]
 ) -> list[_Job]:
-    if targets:
-        jobs = []
-        for name in dict.fromkeys(targets):
-            settings = _settings_for(applications, name)
-            jobs.append(_Job(target=name, applications=tuple(applications), settings=settings))
-        return jobs
+    """Return the jobs that `targets` of the spec asks for.
+
+    Args:
+        applications: those to emit for.
+        first: the application of the first environment, if it is compiled: pull requests and
+            pushes run there.
+        found: where problems go.
+    """
     made: dict[str, list[Application]] = {}
-    settings_of: dict[str, Mapping[str, Json]] = {}
     for application in applications:
-        for name, part in _by_part(application):
-            made.setdefault(name, []).append(part)
-            settings_of.setdefault(name, _settings_for([application], name))
-    if not made:
+        runs = _kind(application, "pipelines")
+        if runs is not None and runs != LOCAL:
+            made.setdefault(runs, []).append(_without_ci(application))
+    ci = _kind(first, "ci") if first is not None else None
+    if first is not None and ci is not None and ci not in made:
+        part = _only_ci(first)
+        if part.pipelines:
+            made[ci] = [part]
+    if not made and any(application.pipelines for application in applications):
         found.append(
             Diagnostic(
                 code=codes.NO_TARGET,
@@ -158,7 +177,7 @@ def _jobs(
             )
         )
     return [
-        _Job(target=name, applications=tuple(parts), settings=settings_of[name])
+        _Job(target=name, applications=tuple(parts), settings=_settings_for(parts, name))
         for name, parts in sorted(made.items())
     ]
 
@@ -172,37 +191,30 @@ def _settings_for(applications: Sequence[Application], target: str) -> Mapping[s
     return MappingProxyType({})
 
 
-def _by_part(application: Application) -> list[tuple[str, Application]]:
-    """Divide pipelines and their triggers between `targets.pipelines` and `targets.ci`."""
+def _without_ci(application: Application) -> Application:
+    """Return the application as its pipelines' target sees it: without what CI starts."""
     runs, ci = _kind(application, "pipelines"), _kind(application, "ci")
     if ci is None or ci == runs:
-        return [(runs, application)] if runs not in (None, LOCAL) and runs is not None else []
-    mine = tuple(filter(None, (_without_ci(pipeline) for pipeline in application.pipelines)))
-    theirs = tuple(filter(None, (_only_ci(pipeline) for pipeline in application.pipelines)))
-    parts = []
-    if runs is not None and runs != LOCAL:
-        parts.append((runs, replace(application, pipelines=mine)))
-    if theirs:
-        parts.append((ci, replace(application, pipelines=theirs)))
-    return parts
+        return application
+    kept = []
+    for pipeline in application.pipelines:
+        rest = replace(pipeline.triggers, pull_request=None, push=False)
+        if rest == pipeline.triggers:
+            kept.append(pipeline)
+        elif not rest.by_hand_only:
+            kept.append(replace(pipeline, triggers=rest))
+    return replace(application, pipelines=tuple(kept))
 
 
-def _without_ci(pipeline: Pipeline) -> Pipeline | None:
-    """Return the pipeline without what CI starts; None when nothing else starts it."""
-    triggers = pipeline.triggers
-    if triggers.pull_request is None and not triggers.push:
-        return pipeline
-    rest = replace(triggers, pull_request=None, push=False)
-    return None if rest.by_hand_only else replace(pipeline, triggers=rest)
-
-
-def _only_ci(pipeline: Pipeline) -> Pipeline | None:
-    """Return the pipeline with only what CI starts; None when CI starts nothing."""
-    triggers = pipeline.triggers
-    if triggers.pull_request is None and not triggers.push:
-        return None
-    only = Triggers(pull_request=triggers.pull_request, push=triggers.push, at=triggers.at)
-    return replace(pipeline, triggers=only)
+def _only_ci(application: Application) -> Application:
+    """Return the application with the pipelines that CI starts, and only those triggers."""
+    kept = []
+    for pipeline in application.pipelines:
+        triggers = pipeline.triggers
+        if triggers.pull_request is not None or triggers.push:
+            only = Triggers(pull_request=triggers.pull_request, push=triggers.push, at=triggers.at)
+            kept.append(replace(pipeline, triggers=only))
+    return replace(application, pipelines=tuple(kept))
 
 
 def _compile_job(

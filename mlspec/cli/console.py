@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import IO
+from typing import TextIO
 
 from mlspec import __version__
 from mlspec.diagnostics.report import Report
@@ -24,7 +24,7 @@ def set_color(when: str) -> None:
     _COLOR = when
 
 
-def use_color(stream: IO[str]) -> bool:
+def use_color(stream: TextIO) -> bool:
     """Return whether colour may be written to a stream."""
     if _COLOR != "auto":
         return _COLOR == "always"
@@ -50,7 +50,7 @@ def err(text: str) -> None:
     _write(sys.stderr, text)
 
 
-def _write(stream: IO[str], text: str) -> None:
+def _write(stream: TextIO, text: str) -> None:
     if not text:
         return
     if not text.endswith("\n"):
