@@ -39,6 +39,7 @@ def mlspec(*arguments: str) -> int:
         ("ML048", Exit.USAGE, ("run", "--pipeline", "tow")),
         ("ML903", Exit.STALE, ("compile", "--check")),
         ("ML049", Exit.NO_INPUT, ("validate", "--env", "prod")),
+        ("ML929", Exit.NO_INPUT, ("approve", "no-run", "a")),
     ],
 )
 def test_command__shows_the_code(code, ending, arguments, capsys):
