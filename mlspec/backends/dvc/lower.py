@@ -215,27 +215,34 @@ def _clash(message: str, instance: Instance, other: Instance) -> Diagnostic:
 
 def _overlaps(made: Sequence[Instance]) -> Iterator[Diagnostic]:
     """Repository inputs that hold a stage's output: DVC would see an edge where there is none."""
-    outs = sorted({path for instance in made for path in _files(instance)})
+    outs = {path: path for instance in made for path in _files(instance)}
+    inside: dict[str, str] = {}
+    for path in outs:
+        for folder in _above(path):
+            inside.setdefault(folder, path)
     seen = set()
     for instance in made:
         for item in instance.step.inputs:
             if not isinstance(item, RepoInput) or (instance.step.id, item.name) in seen:
                 continue
-            inner = next((path for path in outs if _holds(item.path, path)), None)
-            if inner is not None:
+            outer = next((outs[folder] for folder in _above(item.path) if folder in outs), None)
+            other = outs.get(item.path) or inside.get(item.path) or outer
+            if other is not None:
                 seen.add((instance.step.id, item.name))
                 yield Diagnostic(
                     code=TARGET_LIMIT,
                     message=(
-                        f"input `{item.path}` of the repository and output `{inner}` overlap;"
+                        f"input `{item.path}` of the repository and output `{other}` overlap;"
                         " target `dvc` keeps both in one working copy"
                     ),
                     at=item.at,
                 )
 
 
-def _holds(one: str, other: str) -> bool:
-    return one in (".", other) or other.startswith(f"{one}/") or one.startswith(f"{other}/")
+def _above(path: str) -> list[str]:
+    """Return the folders that hold a path, the whole project (`.`) included."""
+    parts = path.split("/")
+    return [".", *("/".join(parts[:end]) for end in range(1, len(parts)))]
 
 
 def _too_long(stages: Sequence[Stage], made: Sequence[Instance]) -> Iterator[Diagnostic]:
