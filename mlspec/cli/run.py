@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +61,7 @@ def run(
     """
     from mlspec.runtime.interpreter import run_pipeline
     from mlspec.runtime.model import RunOptions
+    from mlspec.runtime.records import as_data
 
     one_of(output, ("text", "json"), "--format")
     if earlier is not None and not resume:
@@ -85,7 +85,7 @@ def run(
     if result.diagnostics:
         _show(analysed, result.diagnostics, output)
     elif result.record is not None and output == "json":
-        out(json.dumps({"exit_code": result.exit_code, **asdict(result.record)}, indent=2))
+        out(json.dumps({"exit_code": result.exit_code, **as_data(result.record)}, indent=2))
     raise typer.Exit(result.exit_code)
 
 

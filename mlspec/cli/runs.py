@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -21,7 +20,7 @@ from mlspec.cli.load import spec_path
 from mlspec.cli.options import SPEC, File, TextOrJson, one_of
 from mlspec.cli.run_view import summarise
 from mlspec.cli.wording import duration, number, printable
-from mlspec.runtime.records import RunRecord, all_runs, find_run
+from mlspec.runtime.records import RunRecord, all_runs, as_data, find_run
 
 runs_app = typer.Typer(invoke_without_command=True)
 
@@ -43,7 +42,7 @@ def runs(
     project = context.obj[0]
     found = [record for _, record in all_runs(project)][:limit]
     if output == "json":
-        out(json.dumps({"runs": [asdict(record) for record in found]}, indent=2))
+        out(json.dumps({"runs": [as_data(record) for record in found]}, indent=2))
         return
     if not found:
         err("nothing has run here yet: `mlspec run` starts a run")
@@ -74,7 +73,7 @@ def show(
     project, chosen = _context(context, output)
     record = _find(project, run)
     if chosen == "json":
-        out(json.dumps(asdict(record), indent=2))
+        out(json.dumps(as_data(record), indent=2))
         return
     out(f"pipeline {record.pipeline}, environment {record.environment}, run.date {record.date}")
     if record.params:

@@ -86,6 +86,7 @@ class Loop:
         """Prepare; nothing starts."""
         self._setting = setting
         self._record = record
+        self._journal = records.Journal(record, setting.layout.folder)
         self._earlier = Earlier(setting.pipeline, setting.layout, record, earlier)
         self._observer = observer
         self._events = events
@@ -220,7 +221,7 @@ class Loop:
         record = self._record.step(step.id)
         record.reason = "waits for approval"
         request = self._desk.ask(step, record.definition, self._clock.now())
-        self._save()
+        self._save(step.id)
         for approval in step.approvals:
             text = f"{approval.role}: run {request.run} asks for approval of `{step.id}`"
             self._notify(approval.notify, text)
@@ -282,7 +283,7 @@ class Loop:
                 log=log.relative_to(self._setting.layout.project).as_posix(),
             )
         )
-        self._save()
+        self._save(step.id)
         self._observer.on(AttemptStarted(step.id, name, number, log))
         producers = {item.step for item in step.inputs if isinstance(item, StepInput)}
         final = self._setting.pipeline.final
@@ -316,14 +317,14 @@ class Loop:
         attempt.ended, attempt.exit = stamp(self._clock.now()), end.exit
         attempt.reason = record.reason = end.reason
         if end.cancelled:
-            self._save()
+            self._save(step.id)
             return
         if not end.succeeded and step.retry is not None and instance.tries <= step.retry.max:
             pause = step.retry.delay_before(instance.tries).seconds
             due = self._clock.monotonic() + pause
             heapq.heappush(self._later, (due, next(self._order), instance))
             name = instance.combination.name
-            self._save()
+            self._save(step.id)
             self._observer.on(AttemptFailed(step.id, name, attempt.number, end.reason, pause))
             return
         outcome = Outcome.SUCCESS if end.succeeded else Outcome.FAILED
@@ -333,7 +334,7 @@ class Loop:
             record.attempts.pop()
         if end.succeeded:
             self._note_good(step, instance.combination)
-        self._save()
+        self._save(step.id)
         self._observer.on(InstanceEnded(step.id, record))
         self._follow(self._scheduler.finish(step.id, instance.combination, outcome))
 
@@ -357,7 +358,7 @@ class Loop:
             record.reason = ""
         if self._earlier.ended_otherwise(record):
             self._changed.add(ended.step)
-        self._save()
+        self._save(ended.step)
         self._observer.on(StepOver(ended.step, record))
 
     def _why_not(self, step: Step, outcome: Outcome) -> str:
@@ -389,5 +390,5 @@ class Loop:
         self._observer.on(RunEnded(record, code))
         return RunResult(exit_code=code, record=record, folder=self._setting.layout.folder)
 
-    def _save(self) -> None:
-        records.save(self._record, self._setting.layout.folder)
+    def _save(self, *changed: str) -> None:
+        self._journal.save(*changed)

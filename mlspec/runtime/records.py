@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -155,14 +155,54 @@ def _keep_out_of_git(state: Path) -> None:
         path.write_text("".join(f"/{name}/\n" for name in names), encoding="utf-8")
 
 
+class Journal:
+    """Keeps `run.json` up to date; only steps that changed are turned into text again."""
+
+    def __init__(self, record: RunRecord, folder: Path) -> None:
+        """Write nothing yet."""
+        self._record = record
+        self._path = folder / "run.json"
+        self._texts: dict[str, str] = {}
+
+    def save(self, *changed: str) -> None:
+        """Replace `run.json`, whole.
+
+        Args:
+            changed: ids of the steps that changed since the last time.
+
+        Raises:
+            OSError: when the disk refuses.
+        """
+        for step_id in changed:
+            self._texts.pop(step_id, None)
+        for step in self._record.steps:
+            if step.id not in self._texts:
+                self._texts[step.id] = json.dumps(as_data(step), ensure_ascii=False)
+        head = {"format_version": FORMAT_VERSION, **as_data(self._record, without="steps")}
+        text = json.dumps(head, ensure_ascii=False).removesuffix("}")
+        steps = ",\n".join(self._texts[step.id] for step in self._record.steps)
+        write_whole(self._path, f'{text}, "steps": [\n{steps}\n]}}\n')
+
+
 def save(record: RunRecord, folder: Path) -> None:
     """Replace `run.json`, whole.
 
     Raises:
         OSError: when the disk refuses.
     """
-    document = {"format_version": FORMAT_VERSION, **asdict(record)}
-    write_whole(folder / "run.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    Journal(record, folder).save()
+
+
+def as_data(value: Any, *, without: str = "") -> Any:
+    """Return records as JSON data; like `asdict`, which copies what need not be copied."""
+    match value:
+        case RunRecord() | StepRecord() | InstanceRecord() | AttemptRecord():
+            names = (name for name in value.__slots__ if name != without)
+            return {name: as_data(getattr(value, name)) for name in names}
+        case list():
+            return [as_data(item) for item in value]
+        case _:
+            return value
 
 
 def write_whole(path: Path, text: str) -> None:
