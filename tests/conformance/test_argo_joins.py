@@ -14,6 +14,7 @@ import yaml
 
 from mlspec.backends.base import LowerOptions
 from mlspec.backends.kubernetes import BACKEND
+from mlspec.backends.kubernetes.names import EXPR_WORDS
 from mlspec.ir.model import Application, Image, Step
 from tests.support.argo_model import Ended, Oracle, Pod, Run, Workflow, oracle
 from tests.support.graphs import TRAPS, expected, random_application
@@ -146,3 +147,13 @@ def test_traps__run_as_the_fine_print_says(name: str, ask: Oracle) -> None:
     app = in_images(TRAPS[name])
     for seed in range(3):
         assert differences(app, ask, seed) == []
+
+
+FUNCTIONS = ("all", "any", "one", "map", "filter", "count", "split", "join", "max", "date", "env")
+
+
+def test_names__only_those_that_argo_cannot_evaluate_are_changed(ask: Oracle) -> None:
+    for word in (*EXPR_WORDS, *FUNCTIONS, "not-in"):
+        results = {word.replace("-", "_"): {"Succeeded": True}}
+        made = ask.ask(op="depends", text=f"!({word}.Failed) && {word}.Succeeded", results=results)
+        assert (made["error"] != "") is (word in EXPR_WORDS), word
