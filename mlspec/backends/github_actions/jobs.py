@@ -20,13 +20,14 @@ from mlspec.backends.github_actions.conditions import (
 from mlspec.backends.github_actions.model import Concurrency, Job, Run, Strategy
 from mlspec.backends.github_actions.quoting import Code, Value
 from mlspec.backends.github_actions.steps import StepsMaker
-from mlspec.backends.github_actions.values import Frame, is_product, param_value
+from mlspec.backends.github_actions.values import Frame, Index, is_product, param_value
 from mlspec.backends.shell import bash_quote
 from mlspec.ir.joins import JoinClosure, steps_in
 from mlspec.ir.model import (
     Application,
     Join,
     Json,
+    MetricCondition,
     Op,
     Pairing,
     ParamCondition,
@@ -58,6 +59,7 @@ class JobsMaker:
         self._params = {param.name: param for param in pipeline.params}
         self._speller = Speller(pipeline.steps)
         self._closure = JoinClosure(pipeline)
+        self._index = _index(pipeline, self._speller)
         self._gate = (
             application.environment.approvals[0] if application.environment.approvals else None
         )
@@ -166,9 +168,9 @@ class JobsMaker:
     def _may_start(self, step: Step) -> tuple[tuple[str, ...], list[str]]:
         """Return the jobs to wait for, and the conjuncts of the condition."""
         expr = self._closure.may_start(step.id)
-        named = dict.fromkeys((*step.needs, *steps_in(expr), *_sources(step, self._pipeline)))
+        named = {*step.needs, *steps_in(expr), *_sources(step, self._index)}
         needs: list[str] = [START] if self._needs_start(step) else []
-        for name in (other.id for other in self._pipeline.steps if other.id in named):
+        for name in sorted(named, key=self._index.rank.__getitem__):
             needs += self._speller.jobs_of(name)
         conjuncts = [f"needs.{START}.result == 'success'"] if needs[:1] == [START] else []
         joined = self._speller.spell(expr)
@@ -212,10 +214,7 @@ class JobsMaker:
             pipeline=self._pipeline,
             folder=self._folder,
             by_hand_only=self._by_hand_only,
-            succeeded={
-                other.id: " && ".join(self._speller.succeeded(other.id))
-                for other in self._pipeline.steps
-            },
+            index=self._index,
             certain=certain,
             tolerated=tolerated or step.allow_failure,
             answers=metric_answers(step),
@@ -256,6 +255,23 @@ class JobsMaker:
 _DATE = 'echo "date=$(date --utc +%Y-%m-%dT%H:%M:%SZ)" >> "$GITHUB_OUTPUT"\n'
 
 
+def _index(pipeline: Pipeline, speller: Speller) -> Index:
+    compared: dict[str, list[Step]] = {}
+    fanned: dict[str, list[Step]] = {}
+    for step in pipeline.steps:
+        for name in dict.fromkeys(c.step for c in step.when if isinstance(c, MetricCondition)):
+            compared.setdefault(name, []).append(step)
+        if step.matrix is not None and step.matrix.dynamic is not None:
+            fanned.setdefault(step.matrix.dynamic.step, []).append(step)
+    return Index(
+        steps={step.id: step for step in pipeline.steps},
+        rank={step.id: number for number, step in enumerate(pipeline.steps)},
+        succeeded={s.id: " && ".join(speller.succeeded(s.id)) for s in pipeline.steps},
+        compared={name: tuple(found) for name, found in compared.items()},
+        fanned={name: tuple(found) for name, found in fanned.items()},
+    )
+
+
 def _asked(native: Mapping[str, Json]) -> Json:
     mine = native.get(TARGET)
     return mine.get("runs-on") if isinstance(mine, Mapping) else None
@@ -265,7 +281,7 @@ def _uses_date(step: Step) -> bool:
     return any(ref.namespace is Namespace.RUN and ref.name == "date" for ref in step.refs)
 
 
-def _sources(step: Step, pipeline: Pipeline) -> list[str]:
+def _sources(step: Step, index: Index) -> list[str]:
     """Return the steps whose outputs the job of a step reads."""
     found = []
     if step.matrix is not None and step.matrix.dynamic is not None:
@@ -274,7 +290,7 @@ def _sources(step: Step, pipeline: Pipeline) -> list[str]:
         if not isinstance(item, StepInput):
             continue
         found.append(item.step)
-        producer = pipeline.step(item.step)
+        producer = index.steps[item.step]
         dynamic = producer.matrix.dynamic if producer.matrix is not None else None
         if item.pairing is Pairing.FOLDER and dynamic is not None:
             found.append(dynamic.step)

@@ -1,7 +1,7 @@
 """Limits that only the finished workflow shows: long expressions, large scripts, large files.
 
 Sources: the runner's ExpressionConstants (21,000 characters); Linux MAX_ARG_STRLEN (128 KiB for
-one environment variable); 512,000 bytes for a workflow file, as GitHub's own message says.
+one environment variable); `refusals.MAX_FILE` for the file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mlspec.backends.github_actions.quoting import (
     is_evaluated,
     render,
 )
+from mlspec.backends.github_actions.refusals import MAX_FILE
 from mlspec.diagnostics.codes.targets import TARGET_LIMIT
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.model import Pipeline
@@ -23,7 +24,6 @@ from mlspec.source import Origin
 
 MAX_VARIABLE = 120_000
 """Bytes of one environment variable: below Linux's 131,072 for name and value together."""
-MAX_FILE = 512_000
 _MANY_JOBS = 100
 """Below this many jobs a file cannot be too large unless a script is."""
 

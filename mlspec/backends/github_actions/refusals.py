@@ -18,6 +18,10 @@ from mlspec.source import Origin
 
 _MAX_INPUTS = 25
 """docs.github.com, "Workflow syntax", `on.workflow_dispatch.inputs` (10 until 2025)."""
+MAX_FILE = 512_000
+"""Bytes of a workflow file, as GitHub's own message says."""
+_SMALLEST_JOB = 250
+"""Bytes: no job is shorter, so a pipeline of very many steps is refused before it is lowered."""
 _TAKEN = ("GITHUB_", "RUNNER_", "ACTIONS_")
 _ARTIFACT_UNSAFE = re.compile(r'[":<>|*?\r\n]')
 """Characters that `actions/upload-artifact` refuses in a path."""
@@ -33,6 +37,14 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
             f"pipeline `{pipeline.id}` has {len(pipeline.params)} params; GitHub Actions takes "
             f"{_MAX_INPUTS}",
             pipeline.at / "params",
+        )
+    if len(pipeline.steps) * _SMALLEST_JOB > MAX_FILE:
+        yield _error(
+            TARGET_LIMIT,
+            f"pipeline `{pipeline.id}` has {len(pipeline.steps):,} steps: its workflow would be "
+            f"larger than the {MAX_FILE:,} bytes that GitHub reads",
+            pipeline.at,
+            "split the pipeline, or compile it for another target",
         )
     yield from _check_secrets(pipeline)
     for step in pipeline.all_steps:

@@ -22,7 +22,7 @@ from mlspec.backends.github_actions.values import (
     environment,
     rows_json,
 )
-from mlspec.ir.model import MetricCondition, Pairing, Pipeline, RepoInput, Step, StepInput
+from mlspec.ir.model import MetricCondition, Pairing, RepoInput, Step, StepInput
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ class StepsMaker:
             Use(
                 name=f"Fetch {producer}",
                 action=pin("actions/download-artifact"),
-                condition=self._frame.succeeded[producer] if guarded else None,
+                condition=self._frame.index.succeeded[producer] if guarded else None,
                 arguments=(
                     ("pattern" if by_pattern else "name", name),
                     ("path", (TEMP, f"/mlspec/artifacts/{producer}")),
@@ -161,12 +161,12 @@ class StepsMaker:
         return f"unpack {item.name} {archive} {scripts.own_path(self._file(item))}"
 
     def _file(self, item: StepInput) -> str:
-        output = self._frame.pipeline.step(item.step).output(item.output)
+        output = self._frame.index.steps[item.step].output(item.output)
         assert output is not None  # noqa: S101 (the IR's references resolve)
         return scripts.split_path(output.path)[1]
 
     def _gather(self, item: StepInput) -> None:
-        producer = self._frame.pipeline.step(item.step)
+        producer = self._frame.index.steps[item.step]
         assert producer.matrix is not None  # noqa: S101 (FOLDER reads a matrix step)
         dynamic = producer.matrix.dynamic
         rows: Value = (rows_json(producer.matrix.rows),)
@@ -274,10 +274,10 @@ class StepsMaker:
         return "outputs"
 
     def _decide(self, after: str) -> None:
-        step, pipeline = self._step, self._frame.pipeline
+        step, index = self._step, self._frame.index
         conditions = {
             other.id: found
-            for other in pipeline.steps
+            for other in index.compared.get(step.id, ())
             if (
                 found := [
                     [c.metric, c.op.value, c.value]
@@ -293,7 +293,7 @@ class StepsMaker:
             self._made.outputs += [
                 (f"when-{name}", f"steps.compare.outputs.when-{name}") for name in conditions
             ]
-        lists = _lists_of(step, pipeline)
+        lists = _lists_of(step, index.fanned.get(step.id, ()))
         if lists:
             env = (("MATRICES", (data_json(lists),)),)
             self._answer("Check the list", "list", after, env, scripts.LIST)
@@ -319,12 +319,12 @@ class StepsMaker:
         )
 
 
-def _lists_of(step: Step, pipeline: Pipeline) -> dict[str, object]:
+def _lists_of(step: Step, readers: tuple[Step, ...]) -> dict[str, object]:
     """Return what `LIST` needs for each run-time matrix that reads an output of the step."""
     found: dict[str, object] = {}
-    for other in pipeline.steps:
+    for other in readers:
         axis = other.matrix.dynamic if other.matrix is not None else None
-        if axis is None or axis.step != step.id or other.matrix is None:
+        if axis is None or other.matrix is None:
             continue
         output = step.output(axis.output)
         assert output is not None  # noqa: S101 (the IR's references resolve)

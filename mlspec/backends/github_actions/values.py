@@ -47,13 +47,31 @@ _RUN: Mapping[str, Value] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What is looked up by step, computed once for a pipeline.
+
+    Attributes:
+        rank: the place of each step in the pipeline's order.
+        succeeded: for each step, an expression that is true when it succeeded.
+        compared: steps whose `when` reads metrics of a step.
+        fanned: steps whose run-time matrix reads a list of a step.
+    """
+
+    steps: Mapping[str, Step]
+    rank: Mapping[str, int]
+    succeeded: Mapping[str, str]
+    compared: Mapping[str, tuple[Step, ...]]
+    fanned: Mapping[str, tuple[Step, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """What the steps of a job know about the rest.
 
     Attributes:
         folder: the spec's folder below the checkout, `.` for its root.
         by_hand_only: whether nothing but `workflow_dispatch` starts the workflow.
-        succeeded: for each step, an expression that is true when it succeeded.
+        index: what the jobs of the pipeline share.
         certain: needs that have surely succeeded when this step starts.
         tolerated: whether a failure must not fail the job.
         answers: expressions of the answers that `when` over metrics waits for.
@@ -63,7 +81,7 @@ class Frame:
     pipeline: Pipeline
     folder: str
     by_hand_only: bool
-    succeeded: Mapping[str, str]
+    index: Index
     certain: frozenset[str]
     tolerated: bool
     answers: tuple[str, ...] = ()

@@ -310,3 +310,17 @@ def test_refused__workflow_that_is_too_large() -> None:
     big = "echo x\n" * 80_000
     (message,) = refused(app_of(step(text=big)))
     assert "512,000" in message
+
+
+def test_refused__very_many_steps_at_once() -> None:
+    (message,) = refused(app_of(*(step(f"s{n}") for n in range(3000))))
+    assert "3,000 steps" in message
+
+
+def test_lower__grows_with_the_number_of_steps() -> None:
+    """Guards against work for every pair of steps, by counting bytes, not time."""
+    sizes = [
+        len("".join(texts(app_of(*(step(f"s{n:04}") for n in range(count)))).values()))
+        for count in (100, 200, 400)
+    ]
+    assert sizes[2] - sizes[1] == 2 * (sizes[1] - sizes[0])
