@@ -11,13 +11,12 @@ import base64
 import hashlib
 import json
 
-from mlspec.drawing.layout import Layout
 from mlspec.drawing.legend import legend
 from mlspec.drawing.markup import escaped, number
 from mlspec.drawing.model import Drawing, EdgeKind, Graph
 from mlspec.drawing.page import SCRIPT, SHEET
 from mlspec.drawing.style import style_sheet
-from mlspec.drawing.svg import best_layout, graph_body, markers
+from mlspec.drawing.svg import Placed, best_layout, graph_body, markers
 
 
 def render_html(drawing: Drawing) -> str:
@@ -73,9 +72,9 @@ def render_html(drawing: Drawing) -> str:
 """
 
 
-def _section(graph: Graph, layout: Layout, key: str) -> str:
+def _section(graph: Graph, placed: Placed, key: str) -> str:
     margin = 16
-    width, height = layout.width + 2 * margin, layout.height + 2 * margin
+    width, height = placed.width + 2 * margin, placed.height + 2 * margin
     size = f'width="{number(width)}" height="{number(height)}"'
     view = f'viewBox="{-margin} {-margin} {number(width)} {number(height)}"'
     facts = [escaped(text) for text in (*graph.triggers, graph.chain) if text]
@@ -86,13 +85,13 @@ def _section(graph: Graph, layout: Layout, key: str) -> str:
         f'<div class="about"><h2>{escaped(graph.title)}</h2>{about}<ul>{chips}</ul></div>'
         f'<div class="canvas" tabindex="0" aria-label="Picture of {escaped(graph.title)}: drag or'
         f' use the arrow keys to move, plus and minus to zoom">'
-        f'<svg {size} {view} role="group">{graph_body(graph, layout, key, interactive=True)}</svg>'
+        f'<svg {size} {view} role="group">{graph_body(graph, placed, key, interactive=True)}</svg>'
         "</div></section>"
     )
 
 
 def _legend(drawing: Drawing) -> str:
-    panel = legend(drawing.graphs)
+    panel = legend(drawing.graphs, 1000.0)
     width, height = number(panel.width + 8), number(panel.height + 6)
     return (
         f'<svg width="{width}" height="{height}" viewBox="-4 -3 {width} {height}"'

@@ -19,6 +19,7 @@ from mlspec.drawing.layers import Layered, arrange
 _GAP_ACROSS = 22.0
 _GAP_LANES = 12.0
 _GAP_ALONG = 54.0
+_GAP_DOWN = 42.0
 _OUTLET = 16.0
 _STUB = 9.0  # straight piece before an arrow head
 _ROUNDS = 24
@@ -194,7 +195,10 @@ class _Plan:
         at = 0.0
         for number, extent in enumerate(self.extent):
             if number:
-                at += max(_GAP_ALONG, min(steep[number] / 7, 150.0)) + self.stem[number - 1]
+                at += (
+                    max(_GAP_ALONG if self.sideways else _GAP_DOWN, min(steep[number] / 7, 150.0))
+                    + self.stem[number - 1]
+                )
             starts.append(at)
             at += extent
         return starts

@@ -10,7 +10,6 @@ from mlspec.drawing.model import BadgeKind, EdgeKind, Graph, NodeKind
 from mlspec.drawing.panel import Panel
 from mlspec.drawing.shapes import ICONS, SMALL
 
-_ROW = 1000.0
 _SIGN = 34.0
 
 _MEANING = {
@@ -23,14 +22,14 @@ _MEANING = {
 }
 
 
-def legend(graphs: Sequence[Graph]) -> Panel:
-    """Return the legend of some graphs."""
+def legend(graphs: Sequence[Graph], room: float) -> Panel:
+    """Return the legend of some graphs, in rows that fit into the room."""
     x, y = 0.0, 0.0
     widest = 0.0
     parts = []
     for sign, meaning in _entries(graphs):
         wide = _SIGN + text_width(meaning, SMALL) + 22
-        if x and x + wide > _ROW:
+        if x and x + wide > room:
             x, y = 0.0, y + 22
         parts.append(f'<g transform="translate({number(x)},{number(y)})">{sign}')
         parts.append(text(_SIGN, 13, meaning, "c") + "</g>")

@@ -249,8 +249,9 @@ function select(view, id) {
     byId(one).classList.toggle('dim', Boolean(kept && !kept.has(one)));
   }
   for (const line of view.svg.querySelectorAll('[data-edge]')) {
-    const ends = line.dataset.edge.split(' ');
-    line.classList.toggle('dim', Boolean(kept && !(kept.has(ends[0]) && kept.has(ends[1]))));
+    const ends = line.dataset.edge.split(' ').map((names) => names.split(','));
+    const lit = !kept || ends.every((names) => names.some((name) => kept.has(name)));
+    line.classList.toggle('dim', !lit);
   }
   if (id) byId(id).classList.add('sel');
   describe(view, id);

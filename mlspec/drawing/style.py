@@ -25,7 +25,8 @@ text{{font-family:{_FONT}}}
 .i{{stroke-width:1.3;stroke-linecap:round;stroke-linejoin:round}}
 .p{{stroke-width:1}}.e{{stroke-width:1.4}}.e.data{{stroke-width:1.6}}
 .e.order{{stroke-dasharray:6 4}}.e.crit{{stroke-width:3}}
-.bar{{stroke-width:1.4;stroke-dasharray:2 4}}.frame{{stroke-width:1}}
+.bar{{stroke-width:1.4;stroke-dasharray:2 4}}
+.frame,.block{{stroke-width:1}}.block{{stroke-dasharray:1 3}}
 """
 
 _Colours = tuple[str, str, str]
@@ -105,6 +106,7 @@ def _colours(scheme: _Scheme) -> str:
         f".h1,.h2,.t,.m{{fill:{scheme.text}}}",
         f".s,.f,.l,.c{{fill:{scheme.muted}}}",
         f".frame{{fill:{scheme.frame[0]};stroke:{scheme.frame[1]}}}",
+        f".block{{fill:{scheme.page};stroke:{box[1]}}}",
         f".box{{fill:{box[0]};stroke:{box[1]}}}",
         f".crit>.box{{fill:{crit[0]};stroke:{crit[1]}}}",
         f".pipeline>.box{{fill:{pipeline[0]};stroke:{pipeline[1]}}}",

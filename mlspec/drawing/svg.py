@@ -6,11 +6,14 @@ or dark scheme.
 
 from __future__ import annotations
 
-from mlspec.drawing.layout import Layout, Size, lay_out
+from dataclasses import dataclass, replace
+
+from mlspec.drawing.gather import Block, gather
+from mlspec.drawing.layout import Box, Layout, Size, lay_out
 from mlspec.drawing.legend import legend
 from mlspec.drawing.markup import escaped, number, path, rect, text
 from mlspec.drawing.measure import text_width, wrapped
-from mlspec.drawing.model import Drawing, Edge, EdgeKind, Graph, NodeKind
+from mlspec.drawing.model import Drawing, Edge, Graph, NodeKind
 from mlspec.drawing.panel import Panel
 from mlspec.drawing.shapes import SMALL, node_markup, node_size
 from mlspec.drawing.style import style_sheet
@@ -24,12 +27,12 @@ _FINAL = "finally"
 def render_svg(drawing: Drawing) -> str:
     """Return the whole picture."""
     layouts = [best_layout(graph) for graph in drawing.graphs]
-    broadest = max((layout.width for layout in layouts), default=0.0)
+    broadest = max((placed.width for placed in layouts), default=0.0)
     panels = [
-        graph_panel(graph, layout, f"g{place}", broadest=broadest)
-        for place, (graph, layout) in enumerate(zip(drawing.graphs, layouts, strict=True))
+        graph_panel(graph, placed, f"g{place}", broadest=broadest)
+        for place, (graph, placed) in enumerate(zip(drawing.graphs, layouts, strict=True))
     ]
-    panels.append(legend(drawing.pipelines))
+    panels.append(legend(drawing.pipelines, max(broadest + 40, _NARROWEST)))
     width = max([_NARROWEST, text_width(drawing.title, 22, bold=True)])
     width = max([width, *(panel.width for panel in panels)]) + 2 * _MARGIN
     lines = wrapped(drawing.subtitle, 12, width - 2 * _MARGIN) if drawing.subtitle else ()
@@ -68,63 +71,92 @@ def markers() -> str:
 
 
 def graph_panel(
-    graph: Graph, layout: Layout, key: str, *, broadest: float = 0.0, interactive: bool = False
+    graph: Graph, placed: Placed, key: str, *, broadest: float = 0.0, interactive: bool = False
 ) -> Panel:
     """Return one graph with its heading in a frame.
 
     Args:
         graph: what to draw.
-        layout: its places.
+        placed: its places.
         broadest: width of the broadest graph beside it, so that frames are equal.
         key: prefix of all ids, so that several pictures fit into one page.
         interactive: whether a page lets people select nodes.
     """
     pad = 20.0
-    inner = max(layout.width, broadest, _NARROWEST - 2 * pad)
+    inner = max(placed.width, broadest, _NARROWEST - 2 * pad)
     heading, at = _heading(graph, inner)
-    left = pad + (inner - layout.width) / 2
-    parts = [rect(0, 0, inner + 2 * pad, at + layout.height + 2 * pad + 8, 10, "frame")]
+    left = pad + (inner - placed.width) / 2
+    parts = [rect(0, 0, inner + 2 * pad, at + placed.height + 2 * pad + 8, 10, "frame")]
     parts.append(f'<g transform="translate({number(pad)},{number(pad)})">{heading}</g>')
     top = at + pad + 8
-    body = graph_body(graph, layout, key, interactive=interactive)
+    body = graph_body(graph, placed, key, interactive=interactive)
     parts.append(f'<g transform="translate({number(left)},{number(top)})">{body}</g>')
     return Panel(
-        markup="".join(parts), width=inner + 2 * pad, height=at + layout.height + 2 * pad + 8
+        markup="".join(parts), width=inner + 2 * pad, height=at + placed.height + 2 * pad + 8
     )
 
 
-def best_layout(graph: Graph) -> Layout:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A graph with all places: nodes, edges between nodes and blocks, frames of blocks."""
+
+    layout: Layout
+    edges: tuple[Edge, ...]
+    blocks: tuple[Block, ...]
+
+    @property
+    def width(self) -> float:
+        """Width of the picture."""
+        return self.layout.width
+
+    @property
+    def height(self) -> float:
+        """Height of the picture."""
+        return self.layout.height
+
+
+def best_layout(graph: Graph) -> Placed:
     """Return the layout that fits a page best: sideways while it is not too wide."""
-    sideways = _layout(graph, sideways=True)
+    blocks, edges = gather(graph)
+    sideways = _placed(graph, blocks, edges, sideways=True)
     if sideways.width <= _PAGE[0] and sideways.height <= _PAGE[1] * 1.5:
         return sideways
-    down = _layout(graph, sideways=False)
+    down = _placed(graph, blocks, edges, sideways=False)
     return max((sideways, down), key=_scale)
 
 
-def _scale(layout: Layout) -> float:
-    return min(_PAGE[0] / max(layout.width, 1), _PAGE[1] / max(layout.height, 1))
+def _scale(placed: Placed) -> float:
+    return min(_PAGE[0] / max(placed.width, 1), _PAGE[1] / max(placed.height, 1))
 
 
-def _layout(graph: Graph, *, sideways: bool) -> Layout:
-    edges = _drawn(graph)
+def _placed(
+    graph: Graph, blocks: tuple[Block, ...], edges: tuple[Edge, ...], *, sideways: bool
+) -> Placed:
     last = next((node.id for node in graph.nodes if node.kind is NodeKind.FINAL), None)
-    return lay_out(
-        {node.id: node_size(node) for node in graph.nodes},
+    sizes = {node.id: node_size(node) for node in graph.nodes}
+    homes = {member: block for block in blocks for member in block.members}
+    standing: dict[str, Size] = {}
+    for name, size in sizes.items():
+        block = homes.get(name)
+        if block is None:
+            standing[name] = size
+        else:
+            standing.setdefault(block.id, block.size(sizes))
+    layout = lay_out(
+        standing,
         [(edge.source, edge.target, edge.label) for edge in edges],
         _label_size,
         sideways=sideways,
         last=last,
     )
+    boxes = dict(layout.boxes)
+    for block in blocks:
+        boxes.update(block.boxes(sizes, boxes[block.id]))
+    return Placed(layout=replace(layout, boxes=boxes), edges=edges, blocks=blocks)
 
 
 def _label_size(label: str) -> Size:
     return Size(text_width(label, SMALL) + 8, 15)
-
-
-def _drawn(graph: Graph) -> list[Edge]:
-    """Return the edges that are lines; a bar stands for those to `finally`."""
-    return [edge for edge in graph.edges if edge.kind is not EdgeKind.FINAL]
 
 
 def _heading(graph: Graph, width: float) -> tuple[str, float]:
@@ -152,16 +184,20 @@ def _heading(graph: Graph, width: float) -> tuple[str, float]:
     return "".join(parts), at + 6
 
 
-def graph_body(graph: Graph, layout: Layout, key: str, *, interactive: bool) -> str:
-    """Return edges, labels and nodes of a graph; arguments as `graph_panel`."""
+def graph_body(graph: Graph, placed: Placed, key: str, *, interactive: bool) -> str:
+    """Return frames, edges, labels and nodes of a graph; arguments as `graph_panel`."""
+    layout = placed.layout
     lines, labels = [], []
     places = {node.id: f"{key}-{place}" for place, node in enumerate(graph.nodes)}
-    drawn = zip(_drawn(graph), layout.routes, strict=True)
+    ends: dict[str, tuple[str, ...]] = {name: (place,) for name, place in places.items()}
+    ends |= {block.id: tuple(places[member] for member in block.members) for block in placed.blocks}
+    drawn = zip(placed.edges, layout.routes, strict=True)
     for edge, route in sorted(drawn, key=lambda pair: pair[0].critical):
         kind = "crit" if edge.critical else edge.kind.value
         names = f"e {edge.kind.value}{' crit' if edge.critical else ''}"
-        ends = f' data-edge="{places[edge.source]} {places[edge.target]}"' if interactive else ""
-        lines.append(path(route, names, f'{ends} marker-end="url(#head-{kind})"'))
+        pair = " ".join(",".join(ends[name]) for name in (edge.source, edge.target))
+        data = f' data-edge="{pair}"' if interactive else ""
+        lines.append(path(route, names, f'{data} marker-end="url(#head-{kind})"'))
     for label in layout.labels:
         x, y = label.at
         wide = _label_size(label.text).width
@@ -171,7 +207,13 @@ def graph_body(graph: Graph, layout: Layout, key: str, *, interactive: bool) -> 
         node_markup(node, layout.boxes[node.id], places[node.id], interactive=interactive)
         for node in graph.nodes
     ]
-    return "".join([*lines, _bar(graph, layout), *labels, *nodes])
+    frames = [_frame(block, layout.boxes[block.id]) for block in placed.blocks]
+    return "".join([*frames, *lines, _bar(graph, layout), *labels, *nodes])
+
+
+def _frame(block: Block, box: Box) -> str:
+    title = text(box.x + 14, box.y + 19, block.title, "c")
+    return rect(box.x, box.y, box.width, box.height, 10, "block") + title
 
 
 def _bar(graph: Graph, layout: Layout) -> str:

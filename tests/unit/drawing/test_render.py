@@ -13,6 +13,7 @@ import pytest
 
 from mlspec.drawing.build import draw
 from mlspec.drawing.dot import render_dot
+from mlspec.drawing.gather import gather
 from mlspec.drawing.html import render_html
 from mlspec.drawing.markup import number
 from mlspec.drawing.measure import shortened, text_width, wrapped
@@ -361,3 +362,27 @@ def test_shortened_and_wrapped__fit():
 
 def test_number__short_and_never_minus_zero():
     assert [number(value) for value in (1, 1.25, -0.01, 10.04)] == ["1", "1.2", "0", "10"]
+
+
+def test_gather__twins_stand_in_one_block_in_natural_order():
+    works = tuple(step(f"work-{n}", needs=("split",)) for n in range(12))
+    join = step("join", needs=tuple(one.id for one in works))
+    app = Application(name="x", pipelines=(Pipeline(id="p", steps=(step("split"), *works, join)),))
+    graph = draw(app).pipelines[0]
+    (block,), edges = gather(graph)
+    assert block.members == tuple(f"work-{n}" for n in range(12))
+    assert [(edge.source, edge.target, edge.critical) for edge in edges] == [
+        ("split", block.id, True),
+        (block.id, "join", True),
+    ]
+    shown = render_svg(draw(app))
+    assert "12 steps side by side" in shown
+    assert all(f">work-{n}</text>" in shown for n in range(12))
+
+
+def test_gather__few_twins_stay_apart():
+    works = tuple(step(f"work-{n}", needs=("split",)) for n in range(6))
+    app = Application(name="x", pipelines=(Pipeline(id="p", steps=(step("split"), *works)),))
+    blocks, edges = gather(draw(app).pipelines[0])
+    assert blocks == ()
+    assert len(edges) == 6
