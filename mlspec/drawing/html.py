@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 
 from mlspec.drawing.legend import legend
 from mlspec.drawing.markup import escaped, number
-from mlspec.drawing.model import Drawing, EdgeKind, Graph
+from mlspec.drawing.model import Drawing, EdgeKind, Graph, NodeKind
 from mlspec.drawing.page import SCRIPT, SHEET
 from mlspec.drawing.style import style_sheet
 from mlspec.drawing.svg import Placed, best_layout, graph_body, markers
@@ -23,7 +24,8 @@ def render_html(drawing: Drawing) -> str:
     """Return the text of a page."""
     graphs = drawing.graphs
     sheet = style_sheet() + SHEET
-    data = {"graphs": [_data(graph, f"g{place}") for place, graph in enumerate(graphs)]}
+    keys = {f"pipeline:{graph.id}": f"g{place}" for place, graph in enumerate(graphs)}
+    data = {"graphs": [_data(graph, f"g{place}", keys) for place, graph in enumerate(graphs)]}
     sections = "\n".join(
         _section(graph, best_layout(graph), f"g{place}") for place, graph in enumerate(graphs)
     )
@@ -99,12 +101,13 @@ def _legend(drawing: Drawing) -> str:
     )
 
 
-def _data(graph: Graph, key: str) -> dict[str, object]:
+def _data(graph: Graph, key: str, keys: Mapping[str, str]) -> dict[str, object]:
     places = {node.id: f"{key}-{place}" for place, node in enumerate(graph.nodes)}
     nodes = {
         places[node.id]: {
             "title": node.title,
             "kind": node.kind.value,
+            "opens": keys.get(node.id) if node.kind is NodeKind.PIPELINE else None,
             "badges": [badge.text for badge in node.badges],
             "details": [list(pair) for pair in node.details],
             "find": " ".join(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-_SWEEPS = 24
+_SWEEPS = 24  # fewer for graphs that nobody can take in anyway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,8 @@ def _uncrossed(
     best = [list(layer) for layer in layers]
     fewest = _crossings(best, after)
     current = [list(layer) for layer in layers]
-    for sweep in range(_SWEEPS):
+    nodes = sum(map(len, layers))
+    for sweep in range(min(_SWEEPS, max(4, 40_000 // max(nodes, 1)))):
         if fewest == 0:
             break
         downward = sweep % 2 == 0

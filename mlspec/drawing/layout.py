@@ -305,9 +305,10 @@ def _centres(graph: Layered, size: Sequence[float]) -> list[float]:
             if left:
                 at += _distance(graph, layer[left - 1], node, size)
             across[node] = at
-    for round_ in range(_ROUNDS):
+    rounds = min(_ROUNDS, max(8, 60_000 // max(len(across), 1)))
+    for round_ in range(rounds):
         downward = round_ % 2 == 0
-        both = round_ >= _ROUNDS - 4
+        both = round_ >= rounds - 4
         layers = graph.layers if downward else graph.layers[::-1]
         for layer in layers:
             wanted, weights = [], []

@@ -281,6 +281,15 @@ function describe(view, id) {
     add(list, 'dt', label);
     add(list, 'dd', text, ['Run', 'Spec', 'Environment'].includes(label) ? 'code' : '');
   }
+  if (node.opens) {
+    add(list, 'dt', 'Steps');
+    const open = add(add(list, 'dd'), 'button', 'show its steps');
+    open.type = 'button';
+    open.addEventListener('click', () => {
+      show(views.get(node.opens));
+      views.get(node.opens).tab.focus();
+    });
+  }
   neighbours(view, list, 'Waits for', id, 1, 0);
   neighbours(view, list, 'Waited for by', id, 0, 1);
 }

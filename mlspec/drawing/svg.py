@@ -21,6 +21,7 @@ from mlspec.drawing.style import style_sheet
 _MARGIN = 24.0
 _PAGE = (1600.0, 1000.0)
 _NARROWEST = 560.0
+_MANY = 800  # no page holds more; the second layout would only cost time
 _FINAL = "finally"
 
 
@@ -119,7 +120,8 @@ def best_layout(graph: Graph) -> Placed:
     """Return the layout that fits a page best: sideways while it is not too wide."""
     blocks, edges = gather(graph)
     sideways = _placed(graph, blocks, edges, sideways=True)
-    if sideways.width <= _PAGE[0] and sideways.height <= _PAGE[1] * 1.5:
+    fits = sideways.width <= _PAGE[0] and sideways.height <= _PAGE[1] * 1.5
+    if fits or len(graph.nodes) > _MANY:
         return sideways
     down = _placed(graph, blocks, edges, sideways=False)
     return max((sideways, down), key=_scale)
