@@ -118,13 +118,33 @@ def application_document(application: Application) -> Json:
     return {"format_version": FORMAT_VERSION, "application": to_data(application)}
 
 
+_LINE = json.JSONEncoder(sort_keys=True, ensure_ascii=True, allow_nan=False)
+_COMPACT = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
+_OPEN_LEVELS = 4
+"""Levels that are printed over several lines: a step is the first thing on a line of its own."""
+
+
 def canonical_json(data: Json) -> str:
-    """Return JSON text: sorted keys, two spaces, ASCII, one trailing newline."""
-    return json.dumps(data, sort_keys=True, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    """Return JSON text: sorted keys, ASCII, one step a line, one trailing newline."""
+    return _spread(data, 0) + "\n"
+
+
+def _spread(data: Json, level: int) -> str:
+    pad, end = "  " * (level + 1), "  " * level
+    if level <= _OPEN_LEVELS and data:
+        if isinstance(data, dict):
+            rows = (
+                f"{pad}{_LINE.encode(key)}: {_spread(data[key], level + 1)}" for key in sorted(data)
+            )
+            return "{\n" + ",\n".join(rows) + f"\n{end}}}"
+        if isinstance(data, list):
+            items = (f"{pad}{_spread(item, level + 1)}" for item in data)
+            return "[\n" + ",\n".join(items) + f"\n{end}]"
+    return _LINE.encode(data)
 
 
 def compact_json(data: Json) -> str:
     """Return JSON text for digests: sorted keys, no white space, ASCII."""
-    return json.dumps(
-        data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return _COMPACT.encode(data)

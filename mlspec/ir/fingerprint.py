@@ -72,15 +72,15 @@ def _fingerprint(pipeline: Pipeline, step: Step, above: dict[str, Fingerprint]) 
     parents: dict[str, Json] = {
         need: [above[need].data, above[need].parents] for need in step.needs
     }
+    data = to_data(step)
     return Fingerprint(
-        data=digest_of([_part(step, DATA_FIELDS), params]),
-        runtime=digest_of(_part(step, RUNTIME_FIELDS)),
-        metadata=digest_of(_part(step, METADATA_FIELDS)),
+        data=digest_of([_part(data, DATA_FIELDS), params]),
+        runtime=digest_of(_part(data, RUNTIME_FIELDS)),
+        metadata=digest_of(_part(data, METADATA_FIELDS)),
         parents=digest_of(parents),
     )
 
 
-def _part(step: Step, names: tuple[str, ...]) -> Json:
-    data = to_data(step)
+def _part(data: Json, names: tuple[str, ...]) -> Json:
     assert isinstance(data, dict)  # noqa: S101  a dataclass becomes an object; for the type checker
     return {name: data[name] for name in names}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 
 from mlspec.ir.dump import compact_json, to_data, to_spelled
@@ -57,6 +58,8 @@ class Item:
     """One addressed object.
 
     Attributes:
+        record: what it is in the IR; equal records have equal fields, which are then not made.
+        without: names of fields that are objects of their own.
         parent: address of the object it lives and dies with; its own coming and going is not
             reported when the parent comes or goes.
         holds: what a reader wants to know of its children when it comes or goes as a whole.
@@ -64,10 +67,15 @@ class Item:
 
     address: str
     kind: Kind
-    fields: Mapping[str, Value]
+    record: object
     at: Origin
+    without: frozenset[str] = frozenset()
     parent: str | None = None
     holds: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+
+    def fields(self) -> dict[str, Value]:
+        """Return its fields by path, sorted."""
+        return fields_of(self.record, self.without) if self.record is not None else {}
 
 
 _SETS = frozenset({"data", "enum", "members", "models", "notify", "pull_request", "report", "when"})
@@ -88,6 +96,8 @@ _WORDS = {
 }
 """How the language calls a field whose name in the IR is another; longest first match."""
 
+_LONGEST_FIRST = tuple(sorted(_WORDS.items(), key=lambda pair: -len(pair[0])))
+
 _FREE = ("native.", "settings.")
 """Fields whose content is not the language's: every list has an order."""
 
@@ -107,28 +117,32 @@ def _items(application: Application) -> Iterator[Item]:
     yield Item(
         address="app",
         kind=Kind.APP,
-        fields=fields_of(application, without=_OWN_APP),
+        record=application,
+        without=_OWN_APP,
         at=application.at / "app",
     )
     environment = application.environment
     yield Item(
         address=f"environments.{environment.name}",
         kind=Kind.ENVIRONMENT,
-        fields=fields_of(environment, without=frozenset({"name"})),
+        record=environment,
+        without=frozenset({"name"}),
         at=environment.at,
     )
     for choice in application.targets:
         yield Item(
             address=f"targets.{choice.part}",
             kind=Kind.TARGET,
-            fields=fields_of(choice, without=frozenset({"part"})),
+            record=choice,
+            without=frozenset({"part"}),
             at=choice.at,
         )
     for dataset in application.data:
         yield Item(
             address=f"data.{dataset.id}",
             kind=Kind.DATA,
-            fields=fields_of(dataset, without=frozenset({"id"})),
+            record=dataset,
+            without=frozenset({"id"}),
             at=dataset.at,
         )
     for pipeline in application.pipelines:
@@ -142,7 +156,8 @@ def _pipeline_items(pipeline: Pipeline) -> Iterator[Item]:
     yield Item(
         address=here,
         kind=Kind.PIPELINE,
-        fields=fields_of(pipeline, without=_OWN_PIPELINE),
+        record=pipeline,
+        without=_OWN_PIPELINE,
         at=pipeline.at,
         holds={"steps": steps, **({"params": params} if params else {})},
     )
@@ -150,7 +165,7 @@ def _pipeline_items(pipeline: Pipeline) -> Iterator[Item]:
         yield Item(
             address=f"{here}.trigger",
             kind=Kind.TRIGGER,
-            fields=fields_of(pipeline.triggers),
+            record=pipeline.triggers,
             at=pipeline.triggers.at,
             parent=here,
         )
@@ -158,7 +173,8 @@ def _pipeline_items(pipeline: Pipeline) -> Iterator[Item]:
         yield Item(
             address=f"{here}.params.{param.name}",
             kind=Kind.PARAM,
-            fields=fields_of(param, without=frozenset({"name"})),
+            record=param,
+            without=frozenset({"name"}),
             at=param.at,
             parent=here,
         )
@@ -173,7 +189,8 @@ def _step_items(pipeline: Pipeline, step: Step, here: str) -> Iterator[Item]:
     yield Item(
         address=address,
         kind=Kind.STEP,
-        fields=fields_of(step, without=_OWN_STEP),
+        record=step,
+        without=_OWN_STEP,
         at=step.at,
         parent=here,
         holds={"needs": needs} if needs else {},
@@ -182,7 +199,7 @@ def _step_items(pipeline: Pipeline, step: Step, here: str) -> Iterator[Item]:
         yield Item(
             address=f"{here}.edges.{need}->{step.id}",
             kind=Kind.EDGE,
-            fields={},
+            record=None,
             at=step.at / "needs",
             parent=address,
         )
@@ -203,8 +220,9 @@ def fields_of(value: object, without: frozenset[str] = frozenset()) -> dict[str,
     return dict(sorted(found.items()))
 
 
+@lru_cache(maxsize=4096)
 def _worded(path: str) -> str:
-    for known, word in sorted(_WORDS.items(), key=lambda pair: -len(pair[0])):
+    for known, word in _LONGEST_FIRST:
         if path == known or path.startswith(f"{known}."):
             return word + path[len(known) :]
     return path

@@ -17,7 +17,10 @@ from mlspec.ir.model import Application, Json
 from mlspec.planning.canonical import Item, Kind, items_of
 from mlspec.source import NOWHERE, Origin
 
-_ALIKE = 0.8
+_MOST_PAIRS = 40_000
+"""With more candidates than this no rename is looked for."""
+
+_ALIKE = 0.6
 """From this share of equal fields on, a removal and an addition look like a rename."""
 
 
@@ -119,7 +122,7 @@ def diff(before: Application | None, after: Application | None) -> Difference:
     touched = {change.address for change in changes}
     return Difference(
         changes=tuple(sorted(changes, key=_order)),
-        indirect=_indirect(before, after, touched) if before and after else (),
+        indirect=_indirect(before, after, touched) if before and after and changes else (),
         renames=_renames(changes, old, new),
         unchanged=frozenset(
             address
@@ -147,7 +150,7 @@ def _comes_with_parent(item: Item, without: Mapping[str, Item], own: Mapping[str
 
 
 def _shown(item: Item) -> dict[str, Json]:
-    chosen = {path: value.shown for path, value in item.fields.items() if not value.is_default}
+    chosen = {path: value.shown for path, value in item.fields().items() if not value.is_default}
     return {**chosen, **item.holds}
 
 
@@ -159,10 +162,18 @@ def _removed(item: Item) -> Removed:
     return Removed(address=item.address, kind=item.kind, before=_shown(item), at=item.at)
 
 
+def _is_free_form(record: object) -> bool:
+    """Return whether a record holds values of any type: `1`, `1.0` and `true` are equal there."""
+    return bool(getattr(record, "native", None) or getattr(record, "settings", None))
+
+
 def _field_changes(old: Item, new: Item) -> tuple[FieldChange, ...]:
+    if old.record == new.record and not _is_free_form(new.record):
+        return ()
     found = []
-    for path in sorted({*old.fields, *new.fields}):
-        before, after = old.fields.get(path), new.fields.get(path)
+    olds, news = old.fields(), new.fields()
+    for path in sorted({*olds, *news}):
+        before, after = olds.get(path), news.get(path)
         if before is None or after is None or before.exact != after.exact:
             found.append(
                 FieldChange(
@@ -209,12 +220,16 @@ def _renames(
     """Pair removals and additions of one kind and parent whose fields are mostly equal."""
     gone = sorted(c.address for c in changes if isinstance(c, Removed) and c.kind is not Kind.EDGE)
     come = sorted(c.address for c in changes if isinstance(c, Added) and c.kind is not Kind.EDGE)
+    if len(gone) * len(come) > _MOST_PAIRS:
+        return ()
+    olds = {address: _exact(old[address]) for address in gone}
+    news = {address: _exact(new[address]) for address in come}
     pairs = []
     for before in gone:
         for after in come:
             one, other = old[before], new[after]
             if (one.kind, one.parent) == (other.kind, other.parent):
-                share = _share(one, other)
+                share = _share(olds[before], news[after])
                 if share >= _ALIKE:
                     pairs.append((-share, before, after))
     taken: set[str] = set()
@@ -226,14 +241,12 @@ def _renames(
     return tuple(sorted(found, key=lambda hint: hint.before))
 
 
-def _share(one: Item, other: Item) -> float:
-    paths = {*one.fields, *other.fields}
-    if not paths:
-        return 0.0
-    same = sum(
-        path in one.fields
-        and path in other.fields
-        and one.fields[path].exact == other.fields[path].exact
-        for path in paths
-    )
-    return same / len(paths)
+def _exact(item: Item) -> frozenset[tuple[str, str]]:
+    """Return the fields that somebody chose: defaults make everything look alike."""
+    return frozenset((p, value.exact) for p, value in item.fields().items() if not value.is_default)
+
+
+def _share(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> float:
+    """Return which part of the paths on either side has one value on both."""
+    paths = {path for path, _ in one | other}
+    return len(one & other) / len(paths) if paths else 0.0

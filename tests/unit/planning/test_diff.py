@@ -270,3 +270,13 @@ def test_diff__every_field_of_the_ir_counts() -> None:
     for other in changed:
         assert diff(base, other).changes != ()
     assert len(items_of(everything())) > 20
+
+
+@pytest.mark.parametrize("value", [1, 1.0, True, "1"])
+def test_diff__values_of_free_form_differ_by_type(value: object) -> None:
+    def app(found: object) -> Application:
+        step = Step(id="x", action=Script(text=""), native={"airflow": {"k": found}})  # type: ignore[dict-item]
+        return Application(name="a", pipelines=(Pipeline(id="p", steps=(step,)),))
+
+    changed = [other for other in (1, 1.0, True, "1") if diff(app(value), app(other)).changes]
+    assert len(changed) == 3
