@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlspec.cli import console
 from mlspec.cli.exits import Exit
+from mlspec.cli.options import SPEC, Env, File, TextOrJson, one_of
 
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
 _LINK = re.compile(r"\[(ML\d{3})\]\(ML\d{3}\.md\)")
@@ -21,9 +24,23 @@ def explain(
             metavar="CODE|NAME|KEY.PATH",
             help="ML060, dependency-cycle, or a place such as pipelines.*.steps.*.retry.",
         ),
-    ],
+    ] = "",
+    effective: Annotated[
+        bool,
+        typer.Option(
+            "--effective", help="Print the spec (or KEY.PATH of it) with defaults and origins."
+        ),
+    ] = False,
+    file: File = SPEC,
+    env: Env = None,
+    output: TextOrJson = "text",
 ) -> None:
-    """Explain a diagnostic code or a key of the language."""
+    """Explain a diagnostic code, a key of the language, or the effective spec."""
+    if effective:
+        _effective(what, file, env, output)
+        return
+    if not what:
+        raise typer.BadParameter("name a code or a key, or write --effective", param_hint="WHAT")
     from mlspec.cli.keys import explain_key
     from mlspec.diagnostics.codes import find_code
 
@@ -33,6 +50,28 @@ def explain(
         console.err(_unknown(what))
         raise typer.Exit(Exit.USAGE)
     console.out(page)
+
+
+def _effective(what: str, file: Path, env: str | None, output: str) -> None:
+    """Print the values below a place with their origins."""
+    from mlspec.cli.effective import as_data, effective_values, outline
+    from mlspec.cli.load import analyse_or_exit
+
+    one_of(output, ("text", "json"), "--format")
+    analysed = analyse_or_exit(file, env, output=output, command="explain")
+    route = tuple(
+        int(step) if step.isdigit() else step
+        for step in re.sub(r"\[(\d+)\]", r".\1", what).split(".")
+        if step
+    )
+    values = effective_values(analysed.document, route) if analysed.document else ()
+    if not values:
+        console.err(f"error: the spec has nothing at `{what}`.")
+        raise typer.Exit(Exit.USAGE)
+    if output == "json":
+        console.out(json.dumps({"format_version": "1.0", "values": as_data(values)}, indent=1))
+    else:
+        console.out(outline(values))
 
 
 def page_of(code: str) -> str | None:
