@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlspec.frontend import Analysed
 
 KINDS = ("text", "mermaid", "dot", "svg", "html")
+_MERMAID_EDGES, _MERMAID_SIZE = 500, 50_000  # defaults of `maxEdges`, `maxTextSize` (Mermaid 11)
 
 
 def graph(
@@ -50,6 +51,9 @@ def graph(
     analysed = analyse_or_exit(file, env, command="graph")
     drawing = _drawing(analysed, tuple(pipeline or ()))
     text = _renderer(chosen)(drawing)
+    edges = sum(len(one.edges) for one in drawing.pipelines)
+    if chosen == "mermaid" and (edges > _MERMAID_EDGES or len(text) > _MERMAID_SIZE):
+        console.err("note: most viewers of Mermaid refuse pictures of this size; svg has no limit")
     if output is None or output == Path("-"):
         console.out(text)
         return
