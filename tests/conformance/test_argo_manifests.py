@@ -45,7 +45,6 @@ UNCHECKED = {
     "CKV_K8S_15": "the pull policy follows from the tag; a digest needs no second look",
     "CKV_K8S_22": "an image may write to its own folder",
     "CKV_K8S_35": "the language says environment variables",
-    "CKV_K8S_40": "the image's own user; the group is above 10,000",
 }
 
 

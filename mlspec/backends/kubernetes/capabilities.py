@@ -13,7 +13,7 @@ _CI = "a pull request or a push starts nothing in a cluster: this belongs to the
 _SUPPORT: dict[Feature, Support] = {
     Feature.SCRIPT: Lowered("`bash` on a file from a ConfigMap, byte for byte"),
     Feature.ARGV: Native("`container.command`; references are `$(VARIABLE)`"),
-    Feature.IMAGE: Native("`container.image`"),
+    Feature.IMAGE: Native("`container.image`, as user 65532 without rights"),
     Feature.NO_IMAGE: Unsupported("on Kubernetes every step runs in an image"),
     Feature.REPO_INPUT: Lowered("a git artifact of `targets.pipelines.repository`"),
     Feature.STEP_INPUT: Lowered(
@@ -24,7 +24,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.DATA_OUTPUT: Lowered(
         "a task that copies the artifact to its source, or notes its key in a ConfigMap"
     ),
-    Feature.METRICS: Native("an output parameter read from the metrics file"),
+    Feature.METRICS: Native(
+        "an output parameter read from the metrics file, which user 65532 must be able to write"
+    ),
     Feature.REPORT: Lowered("output artifacts, which the Argo user interface shows"),
     Feature.JOIN_ALL_SUCCESS: _CLOSURE,
     Feature.JOIN_NONE_FAILED: _CLOSURE,

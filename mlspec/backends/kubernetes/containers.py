@@ -22,7 +22,7 @@ SAFE_CONTAINER: dict[str, Json] = {
     "capabilities": {"drop": ["ALL"]},
 }
 """With the pod's settings: the `restricted` Pod Security Standard. The root file system stays
-writable, because steps with an image run in the image's own folder and may write there."""
+writable, because steps run in the image's own folder, and an image may let them write there."""
 
 GPU = "nvidia.com/gpu"
 
@@ -49,22 +49,23 @@ def step_template(step: Step, ctx: PipelineContext) -> dict[str, Json]:
     resources = _resources(step)
     if resources:
         container["resources"] = resources
-    mounts: list[Json] = [
+    mounts: list[Json] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  the container's
+    volumes: list[Json] = [{"name": "tmp", "emptyDir": {}}]
+    mounts += [
         {"name": "mlspec", "mountPath": path, "subPath": path.removeprefix("/mlspec/")}
         for path in sorted(staging.mounts)
     ]
-    volumes: list[Json] = [{"name": "mlspec", "emptyDir": {}}] if mounts else []
+    if staging.mounts:
+        volumes.append({"name": "mlspec", "emptyDir": {}})
     if isinstance(step.action, Script):
         mounts.append({"name": "script", "mountPath": SCRIPT, "readOnly": True})
         volumes.append({"name": "script", "configMap": _script_volume(step, ctx)})
-    if mounts:
-        container["volumeMounts"] = mounts
+    container["volumeMounts"] = mounts
     container["securityContext"] = dict(SAFE_CONTAINER)
     template: dict[str, Json] = {"name": template_name(step, ctx)}
     template |= _interface(step, staging)
     template |= _policies(step, ctx)
-    if volumes:
-        template["volumes"] = volumes
+    template["volumes"] = volumes
     template["container"] = container
     return merge_pod(template, step, ctx)
 
@@ -124,6 +125,9 @@ def _references(step: Step, staging: Staging, ctx: PipelineContext) -> list[dict
     made: list[dict[str, Json]] = [
         {"name": ref.variable, "value": _value(ref, step, staging, ctx)} for ref in step.refs
     ]
+    if "HOME" not in dict(step.env):
+        # The user has no home in the image; libraries look for a folder that they may write to.
+        made.append({"name": "HOME", "value": "/tmp"})  # noqa: S108  the container's
     cpu = step.resources.cpu
     if cpu is not None and "OMP_NUM_THREADS" not in dict(step.env):
         made.append({"name": "OMP_NUM_THREADS", "value": str(max(1, cpu.milli // 1000))})

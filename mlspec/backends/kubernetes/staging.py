@@ -42,9 +42,6 @@ from mlspec.ir.model import (
     combination_name,
 )
 
-READABLE: dict[str, Json] = {"mode": 0o755, "recurseMode": True}
-"""Artifacts are unpacked by another user than the step's; 0755 for all lets the step read them."""
-
 
 @dataclass(slots=True, kw_only=True)
 class Staging:
@@ -157,7 +154,7 @@ def _stage_folder(
         whole = artifact(f"in-{item.name}", path, key)
         whole["archive"] = {"none": {}}
         staging.artifacts.append(whole)
-    staging.artifacts.append({**index, **READABLE, "raw": {"data": data}})
+    staging.artifacts.append({**index, "raw": {"data": data}})
 
 
 def _stage_repo_input(item: RepoInput, staging: Staging, ctx: PipelineContext) -> None:
@@ -176,9 +173,7 @@ def _stage_repo_input(item: RepoInput, staging: Staging, ctx: PipelineContext) -
     if isinstance(revision, str):
         git["revision"] = revision
     staging.mounts[folder] = None
-    staging.artifacts.append(
-        {"name": f"in-{item.name}", "path": f"{folder}/checkout", **READABLE, "git": git}
-    )
+    staging.artifacts.append({"name": f"in-{item.name}", "path": f"{folder}/checkout", "git": git})
     path = ctx.plain(item.path, "an input's path", item.at)
     staging.variables[f"inputs.{item.name}"] = kubernetes_text(f"{folder}/checkout/{path}")
 
@@ -233,7 +228,6 @@ def _stage_version(item: DataInput, path: str, location: dict[str, Json], stagin
         {
             "name": f"in-{item.name}",
             "path": path,
-            **READABLE,
             "archive": {"none": {}},
             **location,
         }
@@ -252,7 +246,7 @@ def _written_name(data: str, ctx: PipelineContext) -> str:
 
 def artifact(name: str, path: str, key: str) -> dict[str, Json]:
     """Return an input artifact by key that may be absent."""
-    return {"name": name, "path": path, "optional": True, **READABLE, "s3": {"key": key}}
+    return {"name": name, "path": path, "optional": True, "s3": {"key": key}}
 
 
 # ------------------------------------------------------------------ outputs

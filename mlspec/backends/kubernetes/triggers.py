@@ -10,7 +10,6 @@ from mlspec.backends.kubernetes.context import PipelineContext, base, input_fold
 from mlspec.backends.kubernetes.model import Manifest
 from mlspec.backends.kubernetes.names import MAX_CRON_NAME
 from mlspec.backends.kubernetes.objects import ARGO, labels
-from mlspec.backends.kubernetes.staging import READABLE
 from mlspec.backends.kubernetes.store import source_artifact, source_key
 from mlspec.backends.kubernetes.tasks import Plan, Task
 from mlspec.diagnostics.codes.targets import NAME_TOO_LONG
@@ -145,7 +144,7 @@ def _copy_to_source(
     mount: dict[str, Json] = {"name": "mlspec", "mountPath": folder, "subPath": "new"}
     return {
         "name": name,
-        "inputs": {"artifacts": [{**raw, **READABLE, "s3": {"key": key}}]},
+        "inputs": {"artifacts": [{**raw, "s3": {"key": key}}]},
         "outputs": {"artifacts": [{**raw, **location}]},
         "volumes": [{"name": "mlspec", "emptyDir": {}}],
         "container": {

@@ -41,6 +41,9 @@ from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.model import Application, Json, Pipeline, Step
 from mlspec.ir.values import Namespace, Ref
 
+NOBODY = 65532
+"""The user that steps run as; above 10,000, so that it is nobody on the node."""
+
 KEEP_SECONDS = 7 * 86_400
 """How long a finished run stays in the cluster."""
 
@@ -108,10 +111,13 @@ def _spec(ctx: PipelineContext, templates: list[Json]) -> dict[str, Json]:
         "executor": {"serviceAccountName": executor_account(app)},
         "workflowMetadata": {"labels": dict(own)},
         "podMetadata": {"labels": dict(own)},
-        # `restricted` Pod Security Standard; the group lets any user of an image write.
+        # `restricted` Pod Security Standard. One user for Argo's containers and the step's: what
+        # one writes the other can read, and Argo's image would run as root otherwise.
         "securityContext": {
             "runAsNonRoot": True,
-            "fsGroup": 65532,
+            "runAsUser": NOBODY,
+            "runAsGroup": NOBODY,
+            "fsGroup": NOBODY,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "podGC": _pod_gc(ctx),
