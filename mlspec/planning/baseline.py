@@ -30,7 +30,7 @@ class Baseline:
     """The version to compare with.
 
     Attributes:
-        spec: the spec file; does not exist when the spec is new.
+        spec: the spec file; does not exist when the spec is new on its branch.
         label: how people call it: `main@4f2c1d9`, or the path as given.
         root: the folder that displayed paths are relative to.
         ref: the git ref, None for a path.
@@ -81,6 +81,8 @@ def find_baseline(spec: Path, against: str | None, scratch: Path) -> Result[Base
         return _missing(str(error), against)
     place = scratch / repository.below / spec.name
     label = f"{ref}@{commit[:7]}"
+    if against is not None and not place.is_file():
+        return _missing(f"`{label}` has no `{repository.below / spec.name}`", against)
     return Result(Baseline(spec=place, label=label, root=scratch, ref=ref, commit=commit))
 
 

@@ -85,9 +85,12 @@ def test_find_baseline__a_spec_that_did_not_exist_is_new(repo: Path) -> None:
     (repo / "sub/new.yaml").write_text("new\n")
     scratch = repo.parent / "s"
     scratch.mkdir()
+    (repo.parent / "t").mkdir()
     result = find_baseline(repo / "sub/new.yaml", None, scratch)
     assert result.value is not None
     assert result.value.is_new
+    named = find_baseline(repo / "sub/new.yaml", "main", repo.parent / "t")
+    assert "has no `sub/new.yaml`" in named.diagnostics[0].message
 
 
 @pytest.mark.parametrize(
