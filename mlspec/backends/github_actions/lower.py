@@ -17,8 +17,8 @@ from mlspec.backends.github_actions.model import Concurrency, Workflow, Workflow
 from mlspec.backends.github_actions.quoting import path_pattern
 from mlspec.backends.github_actions.refusals import check_pipeline
 from mlspec.backends.github_actions.values import secret_name
-from mlspec.diagnostics.codes.targets import NAME_CLASH
-from mlspec.diagnostics.model import Diagnostic, Result, has_errors
+from mlspec.diagnostics.codes.targets import NAME_CLASH, TARGET_LIMIT
+from mlspec.diagnostics.model import Diagnostic, Result, Severity, has_errors
 from mlspec.ir.model import Application, Param, ParamType, Pipeline, Triggers
 from mlspec.yamlio.dumper import Data
 
@@ -42,13 +42,19 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     """
     found: list[Diagnostic] = []
     files: dict[str, Workflow] = {}
+    folder = options.project_path
+    if folder.startswith(("..", "/")):
+        found.append(_OUTSIDE)
+        folder = "."
     for application in applications:
         for pipeline in application.pipelines:
             refused = list(check_pipeline(application, pipeline))
             found += refused
             if has_errors(refused):
                 continue
-            workflow = _workflow(application, pipeline, options, several=len(applications) > 1)
+            workflow = _workflow(
+                application, pipeline, options, folder, several=len(applications) > 1
+            )
             found += check_workflow(workflow, pipeline)
             if workflow.path in files:
                 found.append(_clash(workflow, pipeline))
@@ -56,6 +62,15 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     if has_errors(found):
         return Result(None, tuple(found))
     return Result(Workflows(files=tuple(files.values())), tuple(found))
+
+
+_OUTSIDE = Diagnostic(
+    code=TARGET_LIMIT,
+    message="the spec lies outside of the output folder; the workflows are written for a "
+    "repository whose root is the spec's folder",
+    help=("let `-o` name the root of the repository, where GitHub looks for workflows",),
+    severity_override=Severity.WARNING,
+)
 
 
 def _clash(workflow: Workflow, pipeline: Pipeline) -> Diagnostic:
@@ -68,15 +83,20 @@ def _clash(workflow: Workflow, pipeline: Pipeline) -> Diagnostic:
 
 
 def _workflow(
-    application: Application, pipeline: Pipeline, options: LowerOptions, *, several: bool
+    application: Application,
+    pipeline: Pipeline,
+    options: LowerOptions,
+    folder: str,
+    *,
+    several: bool,
 ) -> Workflow:
     environment = application.environment.name
     suffix = f"-{environment}" if several else ""
     name = f"{application.name} / {pipeline.id}" + (f" ({environment})" if several else "")
     is_first = application.environment.after is None
-    on = _triggers(pipeline, options, is_first=is_first)
+    on = _triggers(pipeline, options, folder, is_first=is_first)
     jobs = JobsMaker(
-        application, pipeline, options.project_path, by_hand_only=list(on) == ["workflow_dispatch"]
+        application, pipeline, folder, by_hand_only=list(on) == ["workflow_dispatch"]
     ).make()
     return Workflow(
         path=f".github/workflows/{application.name}-{pipeline.id}{suffix}.yml",
@@ -87,7 +107,7 @@ def _workflow(
         on=on,
         # A run waits for the one before; at most one waits (a newer one takes its place).
         concurrency=Concurrency(group=(f"run {application.name} {pipeline.id}{suffix}",)),
-        folder=options.project_path,
+        folder=folder,
         jobs=jobs,
     )
 
@@ -130,7 +150,9 @@ def _roles(application: Application, pipeline: Pipeline) -> Mapping[str, tuple[s
 # ------------------------------------------------------------------ triggers
 
 
-def _triggers(pipeline: Pipeline, options: LowerOptions, *, is_first: bool) -> dict[str, Data]:
+def _triggers(
+    pipeline: Pipeline, options: LowerOptions, folder: str, *, is_first: bool
+) -> dict[str, Data]:
     triggers: Triggers = pipeline.triggers
     inputs = {param.name: _input(param) for param in pipeline.params}
     on: dict[str, Data] = {"workflow_dispatch": {"inputs": inputs} if inputs else {}}
@@ -143,11 +165,7 @@ def _triggers(pipeline: Pipeline, options: LowerOptions, *, is_first: bool) -> d
         branch = options.settings.get("branch", "main")
         on["push"] = {"branches": [path_pattern(str(branch))]}
     if triggers.pull_request is not None and is_first:
-        paths = [
-            pattern
-            for path in triggers.pull_request
-            for pattern in _patterns(path, options.project_path)
-        ]
+        paths = [pattern for path in triggers.pull_request for pattern in _patterns(path, folder)]
         on["pull_request"] = {"paths": paths} if paths else {}
     return on
 

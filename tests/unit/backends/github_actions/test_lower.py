@@ -324,3 +324,12 @@ def test_lower__grows_with_the_number_of_steps() -> None:
         for count in (100, 200, 400)
     ]
     assert sizes[2] - sizes[1] == 2 * (sizes[1] - sizes[0])
+
+
+@pytest.mark.parametrize("folder", ["..", "../ml", "/ml"])
+def test_lower__spec_outside_of_the_output_folder_is_said(folder: str) -> None:
+    result = BACKEND.lower((app_of(step()),), LowerOptions(project_path=folder))
+    assert [found.is_error for found in result.diagnostics] == [False]
+    assert result.value is not None
+    (artifact,) = BACKEND.emit(result.value)
+    assert "working-directory" not in artifact.text
