@@ -37,3 +37,12 @@ def mlspec(*words: str | Path, cwd: Path | None = None) -> Called:
         except SystemExit as ended:
             code = int(ended.code or 0)
     return Called(code, out.getvalue(), err.getvalue())
+
+
+def matches(data: Any, schema: str) -> bool:
+    """Check data against a published schema of our output, such as `plan.v1`; raises if not."""
+    import jsonschema
+
+    path = Path(__file__).parents[2] / "schemas" / "output" / f"{schema}.schema.json"
+    jsonschema.Draft202012Validator(json.loads(path.read_text("utf-8"))).validate(data)
+    return True

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.artifacts import tree
-from tests.support.commands import mlspec
+from tests.support.commands import matches, mlspec
 from tests.support.specs import write_spec
 
 TWO_STEPS = """
@@ -43,6 +43,8 @@ def test_compile__lists_artifacts_as_json(spec: Path) -> None:
     ]
     assert all(a["digest"].startswith("sha256:") for a in found["artifacts"])
     assert found["written"]
+    assert matches(found, "compile.v1")
+    assert matches(json.loads(spec.with_name("mlspec.lock").read_text()), "lock.v1")
 
 
 def test_compile__json_has_diagnostics_when_the_spec_has_errors(tmp_path: Path) -> None:
@@ -50,6 +52,7 @@ def test_compile__json_has_diagnostics_when_the_spec_has_errors(tmp_path: Path) 
     done = mlspec("compile", "-f", spec, "-t", "dvc", "--format", "json")
     assert done.code == 1
     assert done.json["artifacts"] == []
+    assert matches(done.json, "compile.v1")
     assert done.json["diagnostics"] != []
     assert not done.json["written"]
     assert set(tree(tmp_path)) == {"mlspec.yaml"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Called, mlspec
+from tests.support.commands import Called, matches, mlspec
 from tests.support.git import commit, git
 from tests.support.specs import write_spec
 
@@ -115,6 +115,7 @@ def test_plan__json(repo: Path) -> None:
     assert change["location"] == {"ref": "head", "file": "mlspec.yaml", "start_line": 11}
     assert str(repo) not in done.out
     assert found["base"]["model_digest"] != found["head"]["model_digest"]
+    assert matches(found, "plan.v1")
 
 
 def test_plan__a_change_of_one_environment_says_so(repo: Path) -> None:
@@ -140,6 +141,7 @@ def test_plan__a_new_environment_is_one_change(repo: Path) -> None:
 def test_plan__a_new_spec_is_all_new(repo: Path) -> None:
     git(repo, "rm", "-q", "--cached", "mlspec.yaml")
     git(repo, "commit", "-q", "-m", "without")
+    assert matches(plan(repo, "--format", "json").json, "plan.v1")
     done = plan(repo, "--detailed-exitcode")
     assert done.code == 2
     assert "The spec is new" in done.out
@@ -192,6 +194,7 @@ def test_plan__errors_are_shown_and_are_never_no_change(repo: Path) -> None:
     done = plan(repo, "--format", "json", "--detailed-exitcode")
     assert done.code == 1
     assert not done.json["complete"]
+    assert matches(done.json, "diagnostics.v1")
     assert done.json["diagnostics"]
     commit(repo)
     edit(repo, ("runn: echo b", "run: echo b"))
