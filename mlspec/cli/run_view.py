@@ -130,7 +130,7 @@ def step_text(record: StepRecord) -> str:
     outcome = record.outcome or "?"
     text = _MARKS.get(outcome, outcome)
     if outcome == "success" and record.instances:
-        return f"{text} in {duration(max(one.seconds for one in record.instances))}"
+        return f"{text} in {duration(record.seconds)}"
     reason = record.reason.removeprefix(f"{outcome}: ")
     return f"{text}: {reason}" if reason else text
 
@@ -148,6 +148,7 @@ class LiveView(PlainView):
         self._record: RunRecord | None = None
         self._running: dict[tuple[str, str], float] = {}
         self._pausing: dict[tuple[str, str], str] = {}
+        self._asked: dict[str, str] = {}
         self._began = time.monotonic()
         self._guard = threading.Lock()
         self._prompt = Prompt(project, self._pause, self._go_on)
@@ -196,6 +197,10 @@ class LiveView(PlainView):
             case AttemptFailed(step, combination, _, _, pause):
                 self._running.pop((step, combination), None)
                 self._pausing[step, combination] = duration(pause)
+            case ApprovalWanted(request):
+                self._asked[request.step] = request.expires
+            case ApprovalOver(step):
+                self._asked.pop(step, None)
             case InstanceEnded(step, record):
                 self._running.pop((step, record.combination), None)
                 self._pausing.pop((step, record.combination), None)
@@ -221,7 +226,7 @@ class LiveView(PlainView):
         if record is None:
             return Text("")
         with self._guard:
-            running, pausing = dict(self._running), dict(self._pausing)
+            running, pausing, asked = dict(self._running), dict(self._pausing), dict(self._asked)
         now = time.monotonic()
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for (step, combination), since in running.items():
@@ -230,7 +235,10 @@ class LiveView(PlainView):
         for (step, combination), pause in pausing.items():
             name = Text(named(step, combination))
             table.add_row(Text("retries", "yellow"), name, f"after {pause}")
-        room = max(3, self._console.height - len(running) - len(pausing) - 4)
+        for step, expires in asked.items():
+            table.add_row(Text("waits", "yellow"), step, f"for approval, until {expires}")
+        above = len(running) + len(pausing) + len(asked)
+        room = max(3, self._console.height - above - 4)
         over = [one for one in list(record.steps) if one.outcome is not None]
         for ended in over[-room:]:
             outcome = ended.outcome or ""
@@ -287,7 +295,7 @@ def summarise(record: RunRecord, exit_code: int, project: Path) -> None:
 
 def _table(record: RunRecord) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("step", "outcome", "time", "metrics"):
+    for column in ("step", "outcome", "time", "notes"):
         table.add_column(column, overflow="fold", justify="right" if column == "time" else "left")
     for step in record.steps:
         several = len(step.instances) > 1 or any(one.combination for one in step.instances)
@@ -302,7 +310,7 @@ def _table(record: RunRecord) -> Table:
 
 
 def _seconds(step: StepRecord) -> str:
-    return duration(sum(one.seconds for one in step.instances)) if step.instances else ""
+    return duration(step.seconds) if step.instances else ""
 
 
 def _row(table: Table, name: str, outcome: str | None, seconds: str, note: str) -> None:

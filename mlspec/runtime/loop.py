@@ -100,6 +100,7 @@ class Loop:
         self._locked: set[str] = set()
         self._desk = Desk(setting.layout, record)
         self._changed: set[str] = set()
+        self._since: dict[str, float] = {}
         self._good: dict[str, tuple[Combination, ...]] = {}
         self._order = itertools.count()
 
@@ -193,6 +194,7 @@ class Loop:
             return self._refuse(step, Outcome.FAILED, str(error))
         record = self._record.step(step.id)
         record.started = stamp(self._clock.now())
+        self._since[step.id] = self._clock.monotonic()
         record.instances = [
             InstanceRecord(combination=one.name, matrix=dict(one.values)) for one in combinations
         ]
@@ -312,7 +314,7 @@ class Loop:
         step, record = instance.step, instance.record
         self._running.remove(instance)
         self._locked.discard(step.lock or "")
-        record.seconds += self._clock.monotonic() - instance.since
+        record.seconds = round(record.seconds + self._clock.monotonic() - instance.since, 3)
         attempt = record.attempts[-1]
         attempt.ended, attempt.exit = stamp(self._clock.now()), end.exit
         attempt.reason = record.reason = end.reason
@@ -350,6 +352,8 @@ class Loop:
         record = self._record.step(ended.step)
         record.outcome = ended.outcome.value
         record.ended = stamp(self._clock.now())
+        now = self._clock.monotonic()
+        record.seconds = round(now - self._since.get(ended.step, now), 3)
         if ended.by_join:
             record.reason = self._why_not(self._steps[ended.step], ended.outcome)
         elif record.instances and ended.outcome is Outcome.FAILED:

@@ -70,13 +70,20 @@ class InstanceRecord:
 
 @dataclass(slots=True, kw_only=True)
 class StepRecord:
-    """One step; `outcome` None while it has none, `definition` digests what it computes from."""
+    """One step.
+
+    Attributes:
+        outcome: None while it has none.
+        seconds: from the start of its first instance to the end of its last one.
+        definition: digests what it computes from.
+    """
 
     id: str
     outcome: str | None = None
     reason: str = ""
     started: str | None = None
     ended: str | None = None
+    seconds: float = 0.0
     allow_failure: bool = False
     definition: str = ""
     instances: list[InstanceRecord] = field(default_factory=list)
