@@ -101,6 +101,19 @@ def test_retry__an_error_in_the_middle_of_a_script_ends_the_attempt(
     assert seen == {}
 
 
+def test_retry__what_an_earlier_attempt_wrote_does_not_count(project: Path, tmp_path: Path) -> None:
+    text = 'echo >> "$SEEN/n"; [ "$(wc -l < "$SEEN/n")" = 2 ] || { echo > y; exit 1; }'
+    step = Step(
+        id="s",
+        action=script(text),
+        outputs=(Output(name="y", path="y"),),
+        retry=Retry(max=1),
+    )
+    ran, seen = run(project, tmp_path, step)
+    assert ran.failed
+    assert seen == {"n": "\n\n"}
+
+
 def test_script__is_strict(project: Path, tmp_path: Path) -> None:
     for number, text in enumerate(("false | true", 'echo "$UNSET_VARIABLE"', "false\ntrue")):
         scratch = tmp_path / str(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.act_lint import github_reads, schema_errors, write_all, zizmor
 from tests.support.act_runner import emitted
@@ -32,7 +33,10 @@ def _renamed(artifact, name):
 
 
 def test_github_parser_and_actionlint(artifacts) -> None:
-    assert github_reads(artifacts)["problems"] == []
+    found = github_reads(artifacts)
+    assert found["problems"] == []
+    for artifact in artifacts:
+        assert found["read"][artifact.path] == [yaml.safe_load(artifact.text)] * 2
 
 
 def test_zizmor(artifacts, tmp_path: Path) -> None:

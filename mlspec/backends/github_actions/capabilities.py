@@ -89,8 +89,13 @@ SUPPORT: dict[Feature, Support] = {
     Feature.EVERY: Unsupported(_POLLING),
     Feature.TRIGGER_DATA: Unsupported(_POLLING),
     Feature.TRIGGER_MODELS: Unsupported("GitHub does not see a registry"),
-    Feature.PULL_REQUEST: Native("`pull_request` with `paths`; results stand in the job summary"),
-    Feature.PUSH: Native("`push` to the branch that the setting `branch` names (default: main)"),
+    Feature.PULL_REQUEST: Native(
+        "`pull_request` with `paths`, in the first environment; results stand in the job summary"
+    ),
+    Feature.PUSH: Native(
+        "`push` to the branch that the setting `branch` names (default: main), in the first "
+        "environment"
+    ),
     Feature.NOTIFY: Partial(
         "GitHub notifies as each person has set it; channels of roles are not called",
         harmless=True,

@@ -10,7 +10,13 @@ from __future__ import annotations
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.quoting import Value
 from mlspec.backends.github_actions.values import line_end
-from mlspec.backends.shell import argv_to_bash, command_to_bash, retry_loop, with_timeout
+from mlspec.backends.shell import (
+    argv_to_bash,
+    bash_quote,
+    command_to_bash,
+    retry_loop,
+    with_timeout,
+)
 from mlspec.ir.model import Script, Step
 from mlspec.ir.values import Namespace
 
@@ -50,8 +56,19 @@ def command(step: Step, env: list[tuple[str, Value]]) -> str:
     guarded = step.image is not None and step.timeout is not None
     attempt = _in_container(step, env) if step.image is not None else _on_runner(step)
     counts = any(r.namespace is Namespace.RUN and r.name == "attempt" for r in step.refs)
-    before = (_COUNT if counts and retries(step) else "") + (_REMOVE if guarded else "")
+    again = _afresh(step) if retries(step) else ""
+    before = again + (_COUNT if counts and retries(step) else "") + (_REMOVE if guarded else "")
     return line_end((_CONTAINER if guarded else "") + retry_loop(before + attempt, step.retry))
+
+
+def _afresh(step: Step) -> str:
+    """Return a line that takes away what an earlier attempt may have left half done."""
+    paths = [output.path for output in step.outputs]
+    paths += [step.metrics] if step.metrics else []
+    if not paths:
+        return ""
+    words = " ".join(bash_quote(path) for path in dict.fromkeys((*paths, *step.report)))
+    return f'if [ "$attempt" -gt 1 ]; then rm -rf -- {words}; fi\n'
 
 
 def _on_runner(step: Step) -> str:

@@ -161,7 +161,7 @@ def _triggers(
         if triggers.schedule.timezone != "UTC":
             schedule["timezone"] = triggers.schedule.timezone
         on["schedule"] = [schedule]
-    if triggers.push:
+    if triggers.push and is_first:
         branch = options.settings.get("branch", "main")
         on["push"] = {"branches": [path_pattern(str(branch))]}
     if triggers.pull_request is not None and is_first:

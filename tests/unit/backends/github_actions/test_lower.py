@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -333,3 +336,51 @@ def test_lower__spec_outside_of_the_output_folder_is_said(folder: str) -> None:
     assert result.value is not None
     (artifact,) = BACKEND.emit(result.value)
     assert "working-directory" not in artifact.text
+
+
+def test_lower__push_starts_only_the_first_environment_and_says_so() -> None:
+    app = app_of(step(), triggers=Triggers(push=True))
+    later = replace(app, environment=Environment(name="prod", after="dev"))
+    result = BACKEND.lower((later,), OPTIONS)
+    (found,) = result.diagnostics
+    assert (found.code.id, found.is_error) == ("ML091", False)
+    assert result.value is not None
+    assert "push" not in result.value.files[0].on
+
+
+def test_refused__approval_of_a_tolerated_step() -> None:
+    tolerated = step(approvals=(Approval(role="lead"),), allow_failure=True)
+    assert refused(app_of(tolerated))[0].startswith("ML090 a rejected approval of step `s`")
+
+
+def test_lower__approval_that_may_not_wait_so_long_is_said() -> None:
+    asked = (Approval(role="lead", within=Duration(3_600_000)),)
+    result = BACKEND.lower((app_of(step(approvals=asked)),), OPTIONS)
+    assert [found.is_error for found in result.diagnostics] == [False]
+    assert "`within: 1h`" in result.diagnostics[0].message
+
+
+def test_emit__same_bytes_whatever_the_hash_seed() -> None:
+    code = (
+        "from tests.support.graphs import random_application as made\n"
+        "from tests.support.github_apps import churn\n"
+        "from mlspec.backends.base import LowerOptions\n"
+        "from mlspec.backends.github_actions import BACKEND\n"
+        "for app in (churn(), *map(made, range(20))):\n"
+        "    for one in BACKEND.emit(BACKEND.lower((app,), LowerOptions()).value):\n"
+        "        print(one.path, one.digest)\n"
+    )
+    root = Path(__file__).resolve().parents[4]
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=root,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(root), "LC_ALL": locale, "TZ": zone},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
+        for seed, locale, zone in (("1", "C", "UTC"), ("2", "C.UTF-8", "Asia/Tokyo"))
+    }
+    assert len(outputs) == 1
