@@ -18,7 +18,7 @@ from mlspec.diagnostics.model import Code, Diagnostic, Label, Severity
 from mlspec.diagnostics.suggest import did_you_mean
 from mlspec.ir.features import Feature, Use, uses_of
 from mlspec.ir.model import Application, Json
-from mlspec.source import Origin
+from mlspec.source import NOWHERE, Origin
 
 _MOST_LABELS = 4
 """Further places that a diagnostic shows; the rest is counted in a note."""
@@ -93,12 +93,17 @@ def check_capabilities(
     for use in _all_uses(application):
         places.setdefault(use.feature, []).append(use)
     found = []
+    chosen = tuple(
+        Label(choice.at, "the target was chosen here")
+        for choice in application.targets
+        if choice.kind == backend.name and choice.at != NOWHERE
+    )
     for feature, uses in places.items():
         match backend.capabilities.of(feature):
             case Native() | Lowered():
                 continue
             case Unsupported(reason):
-                found.append(_cannot(backend.name, feature, uses, reason))
+                found.append(_cannot(backend.name, feature, uses, reason, chosen))
             case Partial(reason, harmless):
                 found.append(
                     _loses(
@@ -122,11 +127,14 @@ def _all_uses(application: Application) -> Iterator[Use]:
             yield Use(Feature.APPROVAL, pipeline.id, None, approval.at)
 
 
-def _cannot(target: str, feature: Feature, uses: Sequence[Use], reason: str) -> Diagnostic:
+def _cannot(
+    target: str, feature: Feature, uses: Sequence[Use], reason: str, chosen: tuple[Label, ...]
+) -> Diagnostic:
     return _diagnostic(
         UNSUPPORTED,
         f"target `{target}` cannot express `{feature.value}`: {reason}",
         uses,
+        chosen=chosen,
         notes=_supported_by(target, feature),
     )
 
@@ -149,6 +157,7 @@ def _diagnostic(
     message: str,
     uses: Sequence[Use],
     *,
+    chosen: tuple[Label, ...] = (),
     notes: tuple[str, ...] = (),
     help_: tuple[str, ...] = (),
     severity: Severity | None = None,
@@ -160,7 +169,7 @@ def _diagnostic(
         message=message,
         at=first,
         label="asked for here",
-        labels=tuple(Label(place, "and here") for place in others[:_MOST_LABELS]),
+        labels=(*(Label(place, "and here") for place in others[:_MOST_LABELS]), *chosen),
         notes=(*((f"and in {left} more places",) if left > 0 else ()), *notes),
         help=help_,
         severity_override=severity,
