@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -103,7 +103,7 @@ def plan(
             raise typer.Exit(Exit.NO_INPUT)
         base = _base(found.value, spec, env)
         if not base.readable and not found.value.is_new:
-            _stop(base, output, Exit.ERRORS)
+            _stop(base, output, Exit.ERRORS, label=found.value.label)
         made = _plan(spec, found.value, base, head)
     _print(made, head, output)
     if has_errors(head.diagnostics):
@@ -249,7 +249,9 @@ def _print_errors(report: Report, output: str) -> None:
     show_report(report, output, "plan", complete=False)
 
 
-def _stop(side: _Side, output: str, code: Exit) -> None:
-    """Say why a side cannot be read, and exit."""
-    _print_errors(make_report(side.diagnostics, side.documents), output)
+def _stop(side: _Side, output: str, code: Exit, label: str = "") -> None:
+    """Say why a side cannot be read, and exit; `label` names the version to compare with."""
+    note = (f"this is the version to compare with, `{label}`",) if label else ()
+    found = [replace(one, notes=(*one.notes, *note)) for one in side.diagnostics]
+    _print_errors(make_report(found, side.documents), output)
     raise typer.Exit(code)

@@ -201,6 +201,7 @@ def test_plan__errors_are_shown_and_are_never_no_change(repo: Path) -> None:
     broken_base = plan(repo)
     assert broken_base.code == 1
     assert "runn" in broken_base.err
+    assert "this is the version to compare with, `main@" in broken_base.err
 
 
 def test_plan__writes_nothing(repo: Path) -> None:
