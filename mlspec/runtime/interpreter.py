@@ -84,6 +84,12 @@ def run_pipeline(
         if isinstance(lock, RunResult):
             return lock
         try:
+            if earlier is not None:
+                # The run may have gone on, or ended, while this one waited for its turn.
+                found = _earlier(project, application, pipeline, options)
+                if isinstance(found, Diagnostic):
+                    return _refused(found)
+                earlier, options = found
             return _run(
                 application,
                 pipeline,

@@ -167,15 +167,15 @@ def _project(tmp_path: Path, spec: str) -> Path:
     return project
 
 
-def _start(project: Path, *words: str) -> subprocess.Popen[str]:
+def _start(project: Path, *words: str, terminal: int | None = None) -> subprocess.Popen[str]:
     root = str(Path(__file__).resolve().parents[2])
     return subprocess.Popen(
         [sys.executable, "-m", "mlspec", *words],
         cwd=project,
-        env={**os.environ, "D": str(project.parent), "PYTHONPATH": root},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        env={**os.environ, "D": str(project.parent), "PYTHONPATH": root, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL if terminal is None else terminal,
+        stdout=subprocess.PIPE if terminal is None else terminal,
+        stderr=subprocess.PIPE if terminal is None else terminal,
         text=True,
     )
 
@@ -287,3 +287,40 @@ def test_approve__rejected_and_not_waited_for(tmp_path: Path) -> None:
     assert code == 0
     assert "rejected by" in text
     assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y", 20), ("n too soon", 20)])
+def test_run__asks_on_a_terminal(tmp_path: Path, typed: str, code: int) -> None:
+    """`count: 2`: one person at the terminal, the other one by command."""
+    project = _project(tmp_path, APPROVAL.replace("echo x >>", "exit 3; echo x >>"))
+    terminal, theirs = os.openpty()
+    process = _start(project, "run", terminal=theirs)
+    os.close(theirs)
+    seen = _read_terminal(terminal, until="answer later")
+    run = _run_id(project)
+    os.write(terminal, typed.encode() + b"\n")
+    if typed == "y":
+        done, text = _finish(_start(project, "approve", run, "ask", "--as", "somebody-else"))
+        assert done == 0, text
+    seen += _read_terminal(terminal)
+    os.close(terminal)
+    assert process.wait(30) == code, seen
+    assert "approve step `ask`" in seen
+    assert ("exit code 3" if typed == "y" else "too soon") in seen
+
+
+def _read_terminal(terminal: int, until: str | None = None) -> str:
+    import select
+
+    seen, end = b"", time.monotonic() + 30
+    while time.monotonic() < end and (until is None or until.encode() not in seen):
+        if not select.select([terminal], [], [], 0.2)[0]:
+            continue
+        try:
+            read = os.read(terminal, 65536)
+        except OSError:  # the other side has closed
+            break
+        if not read:
+            break
+        seen += read
+    return seen.decode("utf-8", "replace")

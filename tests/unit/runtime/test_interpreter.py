@@ -371,6 +371,26 @@ def test_resume__refused(tmp_path: Path) -> None:
         assert [d.code.id for d in refused.result.diagnostics] == ["ML926"]
 
 
+def test_resume__of_a_run_that_is_still_going_on(tmp_path: Path) -> None:
+    app = app_of(script("a", 'touch "$D/up"; while [ ! -e "$D/go" ]; do sleep 0.02; done'))
+    environ = {"D": str(tmp_path)}
+    first, found = in_thread(lambda: run_app(app, tmp_path, environ=environ))
+    _until(tmp_path / "up")
+    queued: list[object] = []
+    second, more = in_thread(
+        lambda: run_app(app, tmp_path, environ=environ, resume="", on_event=queued.append)
+    )
+    while not any(isinstance(event, RunQueued) for event in queued):
+        time.sleep(0.02)
+    (tmp_path / "go").touch()
+    first.join(20)
+    second.join(20)
+    assert found[0].result.exit_code == 0
+    assert [d.message.partition(": ")[2] for d in more[0].result.diagnostics] == [
+        "it has succeeded"
+    ]
+
+
 # ------------------------------------------------------------------ cache
 
 
