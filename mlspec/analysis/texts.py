@@ -46,8 +46,9 @@ def resolve_text(text: str, at: Origin, scope: Scope, found: list[Diagnostic]) -
     """Return a text whose references are resolved."""
     parts: list[Part] = []
     done = 0
+    unknown: set[tuple[str, str]] = set()
     for reference in find_references(text):
-        part = _resolve(reference, at, scope, found)
+        part = _resolve(reference, at, scope, found, unknown)
         if part is None:
             continue
         if reference.start > done:
@@ -86,6 +87,7 @@ def resolve_script(text: str, at: Origin, scope: Scope, found: list[Diagnostic])
     contexts = contexts_at(text, frozenset(r.start for r in references)) if references else {}
     pieces: list[str] = []
     refs: dict[str, Ref] = {}
+    unknown: set[tuple[str, str]] = set()
     done = 0
     for reference in references:
         context = contexts.get(reference.start, Context.CODE)
@@ -95,7 +97,7 @@ def resolve_script(text: str, at: Origin, scope: Scope, found: list[Diagnostic])
         if context is Context.INERT and reference.namespace in NAMESPACES:
             found.append(_inert(text[reference.start : reference.end], place))
             continue
-        part = _resolve(reference, at, scope, found)
+        part = _resolve(reference, at, scope, found, unknown)
         if part is None:
             continue
         pieces.append(text[done : reference.start])
@@ -138,6 +140,23 @@ def _warn_bare(text: str, at: Origin, found: list[Diagnostic]) -> None:
 
 
 def _resolve(
+    reference: FoundReference,
+    at: Origin,
+    scope: Scope,
+    found: list[Diagnostic],
+    unknown: set[tuple[str, str]],
+) -> Part | None:
+    """Return what a reference names; what names nothing is reported once for each text."""
+    key = (reference.namespace, reference.name)
+    if key in unknown:
+        return None
+    part = _look_up(reference, at, scope, found)
+    if part is None:
+        unknown.add(key)
+    return part
+
+
+def _look_up(
     reference: FoundReference, at: Origin, scope: Scope, found: list[Diagnostic]
 ) -> Part | None:
     place = at.within(reference.start, reference.end)

@@ -9,6 +9,7 @@ closely enough to know the context of every character; it never judges whether a
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -45,6 +46,7 @@ class _Scanner:
     def __init__(self, text: str, wanted: frozenset[int]) -> None:
         self.text = text
         self.wanted = wanted
+        self.ordered = sorted(wanted)
         self.contexts: dict[int, Context] = {}
         self.stack: list[str] = ["code"]  # code, dq, cmd, arith, tick, param, heredoc
         self.parens: list[int] = []
@@ -58,9 +60,10 @@ class _Scanner:
             at = self._step(at)
 
     def _mark(self, start: int, end: int, context: Context) -> None:
-        for offset in self.wanted:
-            if start <= offset < end:
-                self.contexts[offset] = context
+        at = bisect_left(self.ordered, start)
+        while at < len(self.ordered) and self.ordered[at] < end:
+            self.contexts[self.ordered[at]] = context
+            at += 1
 
     def _step(self, at: int) -> int:
         char = self.text[at]
@@ -224,7 +227,8 @@ class _Scanner:
             if heredoc.quoted:
                 self._mark(start, body_end, Context.INERT)
             else:
-                inner = frozenset(o - start for o in self.wanted if start <= o < body_end)
+                low, high = bisect_left(self.ordered, start), bisect_left(self.ordered, body_end)
+                inner = frozenset(offset - start for offset in self.ordered[low:high])
                 scanner = _Scanner(self.text[start:body_end], inner)
                 scanner.stack = ["heredoc"]
                 scanner.scan()

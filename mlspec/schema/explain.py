@@ -8,7 +8,7 @@ wrong kind explains everything else that is wrong with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from mlspec.diagnostics.codes import shape
 from mlspec.diagnostics.model import Code, Diagnostic, Fix, Label
@@ -26,13 +26,15 @@ from mlspec.yamlio.characters import shown
 from mlspec.yamlio.nodes import Document, ScalarNode
 
 _MOST_KEYS = 16
+_MOST_GUESSES = 300  # beyond, nobody reads them, and a hostile file must not cost minutes
 _LOOSE_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false"}
 
 
 def explain(document: Document, failures: Iterable[Failure]) -> tuple[Diagnostic, ...]:
     """Return a diagnostic for every root cause among failures."""
     failures = list(failures)
-    meant = _meant_keys(failures)
+    near = _meanings(failures)
+    meant = _meant_keys(failures, near)
     told: set[tuple[Route, str]] = set()
     out: list[Diagnostic] = []
     for failure in failures:
@@ -42,7 +44,7 @@ def explain(document: Document, failures: Iterable[Failure]) -> tuple[Diagnostic
         if _explained(failure, meant.get(failure.route, set())):
             continue
         told.add((failure.route, about))
-        out.append(_Explainer(document, failure).diagnostic())
+        out.append(_Explainer(document, failure, near.get(id(failure))).diagnostic())
     return tuple(out)
 
 
@@ -50,14 +52,19 @@ _ABOUT_KEYS = {"additionalProperties", "propertyNames", "required", "x-requires"
 _ABOUT_MAPPINGS = {*_ABOUT_KEYS, "x-exactly-one", "x-at-most-one", "minProperties"}
 
 
-def _meant_keys(failures: list[Failure]) -> dict[Route, set[str]]:
+def _meanings(failures: list[Failure]) -> dict[int, str | None]:
+    """Return what each unknown key most likely means, by `id` of its failure."""
+    unknown = [failure for failure in failures if failure.keyword == "additionalProperties"]
+    return {id(failure): _meaning(failure) for failure in unknown[:_MOST_GUESSES]}
+
+
+def _meant_keys(failures: list[Failure], near: dict[int, str | None]) -> dict[Route, set[str]]:
     """Return, by mapping, the known keys that unknown ones seem to mean."""
     meant: dict[Route, set[str]] = {}
     for failure in failures:
-        if failure.keyword == "additionalProperties":
-            near = _meaning(failure)
-            if near is not None:
-                meant.setdefault(failure.route, set()).add(near)
+        found = near.get(id(failure))
+        if found is not None:
+            meant.setdefault(failure.route, set()).add(found)
     return meant
 
 
@@ -74,8 +81,8 @@ def _explained(failure: Failure, meant: set[str]) -> bool:
     return False
 
 
-def _keys(failure: Failure) -> list[str]:
-    return list(failure.value) if isinstance(failure.value, dict) else []
+def _keys(failure: Failure) -> Mapping[str, object]:
+    return failure.value if isinstance(failure.value, dict) else {}
 
 
 def _meaning(failure: Failure) -> str | None:
@@ -91,8 +98,9 @@ def _meaning(failure: Failure) -> str | None:
 class _Explainer:
     """Words one failure."""
 
-    def __init__(self, document: Document, failure: Failure) -> None:
+    def __init__(self, document: Document, failure: Failure, near: str | None) -> None:
         self.failure = failure
+        self.near = near
         self.schema: Schema = failure.schema
         self.at = Origin(document.id, failure.route)
         self.node = document.node_at(failure.route)
@@ -145,7 +153,7 @@ class _Explainer:
 
     def unknown_key(self) -> Diagnostic:
         key, at = self.failure.key, (self.at / self.failure.key).key()
-        near = _meaning(self.failure)
+        near = self.near
         known = [k for k in self.schema.get("properties", {}) if k not in _keys(self.failure)]
         homes = [h for h in homes_of(key, self.schema) if h != self.schema.get("title")]
         help_ = []

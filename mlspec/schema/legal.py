@@ -10,6 +10,10 @@ from mlspec.schema.shapes import branches_of
 _MOST = 4
 
 
+_INDEXES: dict[int, dict[str, tuple[str, ...]]] = {}
+"""Indexes by `id` of their schema: parts of the one schema that lives as long as the process."""
+
+
 def homes_of(key: str, near: Schema) -> tuple[str, ...]:
     """Return what takes a key, in words: what lies inside of `near` first, at most four.
 
@@ -17,8 +21,10 @@ def homes_of(key: str, near: Schema) -> tuple[str, ...]:
         key: a key.
         near: the schema of the mapping that does not take it.
     """
-    inside = _index_of(near).get(key, ())
-    return (inside or _whole().get(key, ()))[:_MOST]
+    inside = _INDEXES.get(id(near))
+    if inside is None:
+        inside = _INDEXES[id(near)] = _index_of(near)
+    return (inside.get(key, ()) or _whole().get(key, ()))[:_MOST]
 
 
 @cache
