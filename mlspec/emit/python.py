@@ -139,7 +139,7 @@ def _exploded(value: Expression, indent: int, after: int) -> str:
             tail = f" >> {print_expression(right, indent)}"
             return print_expression(left, indent, 0, after + _columns(tail)) + tail
         case Block(text):
-            return _block(text)
+            return _block(text) if _fits_block(text) else string(text)
         case Docstring():
             return _docstring(value)
         case Import(module, names):

@@ -39,13 +39,13 @@ class Job:
     """One run of one DAG.
 
     Attributes:
-        answers: for `ApprovalOperator` tasks, `Approve`, `Reject`, or `""` for none.
+        answers: by approval task, `Approve` or `Reject`; None: there are no approvals.
     """
 
     dag_id: str
     conf: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
-    answers: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def airflow_env(folder: Path) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "NO_COLOR": "1",
@@ -124,7 +124,7 @@ def run(folder: Path, jobs: Sequence[Job], timeout: float = 900) -> dict[str, Ra
                         "dag_id": job.dag_id,
                         "conf": dict(job.conf),
                         "env": dict(job.env),
-                        "answers": dict(job.answers),
+                        "answers": dict(job.answers) if job.answers is not None else None,
                     }
                     for job in jobs
                 ],

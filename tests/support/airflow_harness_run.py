@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import threading
-import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,20 @@ def main() -> int:
 
 
 def _run(dag: Any, job: dict[str, Any]) -> dict[str, Any]:
-    from airflow.utils.session import create_session
     from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
     from sqlalchemy import select
 
     before = dict(os.environ)
     os.environ.update(job["env"])
-    if job["answers"]:
-        answering = threading.Thread(target=_answer, args=(dag.dag_id, job["answers"]), daemon=True)
-        answering.start()
+    ended = threading.Event()
+    if job["answers"] is not None:
+        waiter = threading.Thread(target=_attend, args=(dag.dag_id, job["answers"], ended))
+        waiter.start()
     try:
         run = dag.test(run_conf=job["conf"] or None)
     finally:
+        ended.set()
         os.environ.clear()
         os.environ.update(before)
     with create_session() as session:
@@ -62,34 +64,45 @@ def _run(dag: Any, job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answer(dag_id: str, answers: dict[str, str]) -> None:
-    """Answer approvals through the API as soon as they wait."""
+def _attend(dag_id: str, answers: dict[str, str], ended: threading.Event) -> None:
+    """Answer approvals through the API as soon as they wait, and end those that wait too long."""
+    try:
+        _answer(dag_id, dict(answers), ended)
+    except BaseException:  # noqa: BLE001  whatever it is, the run would wait for ever
+        traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(3)
+
+
+def _answer(dag_id: str, left: dict[str, str], ended: threading.Event) -> None:
     from airflow.api_fastapi.app import create_app
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from fastapi.testclient import TestClient
     from sqlalchemy import select
 
+    scheduler = SchedulerJobRunner(job=Job(), executors=[])
     client = TestClient(create_app(apps="core"), base_url="http://testserver")
     token = client.get("/auth/token").json()["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
-    left = {task: answer for task, answer in answers.items() if answer}
-    while left:
-        time.sleep(0.2)
+    while not ended.wait(0.3):
         with create_session() as session:
             waiting = session.execute(
                 select(TaskInstance.task_id, TaskInstance.run_id).where(
                     TaskInstance.dag_id == dag_id,
-                    TaskInstance.state.in_(["awaiting_input", "deferred"]),
+                    TaskInstance.state == "awaiting_input",
                 )
             ).all()
         for task, run_id in waiting:
             if task in left:
-                answer = client.patch(
-                    f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails",
-                    json={"chosen_options": [left.pop(task)], "params_input": {}},
-                )
+                place = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/-1"
+                body = {"chosen_options": [left.pop(task)], "params_input": {}}
+                answer = client.patch(f"{place}/hitlDetails", json=body)
                 print(f"answered {task}: {answer.status_code} {answer.text[:300]}")
+        with create_session() as session:
+            scheduler.check_awaiting_input_timeouts(session=session)
 
 
 if __name__ == "__main__":
