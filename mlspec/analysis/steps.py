@@ -26,6 +26,7 @@ from mlspec.ir.model import (
     Action,
     Argv,
     Compute,
+    Condition,
     Input,
     Join,
     Matrix,
@@ -76,15 +77,7 @@ def build_step(
     scope = _scope(spec, matrix, context)
     action = _action(spec, scope, found)
     needs = _needs(spec, inputs, matrix, context, found)
-    conditions = tuple(
-        condition
-        for text in spec.when
-        if (
-            condition := build_condition(
-                text, spec, frozenset(needs), context.around.steps, context.params, found
-            )
-        )
-    )
+    conditions = _conditions(spec, frozenset(needs), context, found)
     _check_join(spec, needs, found)
     image = image_of(settings, context.app, context.compute, spec.at.key())
     if image is not None:
@@ -120,6 +113,16 @@ def build_step(
         native=settings.native,
         at=spec.at,
     )
+
+
+def _conditions(
+    spec: StepSpec, needs: frozenset[str], context: StepContext, found: list[Diagnostic]
+) -> tuple[Condition, ...]:
+    made = (
+        build_condition(text, spec, needs, context.around.steps, context.params, found)
+        for text in spec.when
+    )
+    return tuple(condition for condition in made if condition is not None)
 
 
 def _inputs(spec: StepSpec, context: StepContext, found: list[Diagnostic]) -> tuple[Input, ...]:
