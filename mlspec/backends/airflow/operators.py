@@ -131,7 +131,7 @@ class Printer:
         keywords: Arguments = [("task_id", task.id), *pod_arguments(task, pod, self._dag.app)]
         env = pod_env(task)
         if env and task.rows is None:
-            keywords.append(("env_vars", env))
+            keywords.append(("env_vars", {k: jinja_text(v) for k, v in env.items()}))
         keywords += [*pod_settings(task, pod), *self._running(task)]
         hooks = self._hooks(task)
         staging: Arguments = []

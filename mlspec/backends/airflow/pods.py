@@ -80,12 +80,9 @@ def _command(task: StepTask, own: frozenset[str]) -> Arguments:
 
 
 def pod_env(task: StepTask) -> dict[str, str]:
-    """Return the literal variables, as templates that Kubernetes then expands to the text."""
+    """Return the literal variables, as Kubernetes expands to them."""
     own = frozenset(name for name, _ in (*task.env, *task.secrets))
-    return {
-        name: jinja_text(pod_text(literal(text), own))
-        for name, text in literal_env(task.env).items()
-    }
+    return {name: pod_text(literal(text), own) for name, text in literal_env(task.env).items()}
 
 
 def pod_settings(task: StepTask, pod: Pod) -> Arguments:
