@@ -20,7 +20,8 @@ from mlspec.cli.load import spec_path
 from mlspec.cli.options import SPEC, File, TextOrJson, one_of
 from mlspec.cli.run_view import summarise
 from mlspec.cli.wording import duration, number, printable
-from mlspec.runtime.records import RunRecord, all_runs, as_data, find_run
+from mlspec.runtime.locks import is_held, turn_lock
+from mlspec.runtime.records import RUNNING, RunRecord, all_runs, as_data, find_run
 
 runs_app = typer.Typer(invoke_without_command=True)
 
@@ -54,7 +55,7 @@ def runs(
             *_cells(
                 record.id,
                 record.pipeline if default else f"{record.pipeline} ({record.environment})",
-                record.state,
+                _state(project, record),
                 _took(record),
                 _pairs(record.params.items()),
                 _pairs((name, number(value)) for name, value in _main_metrics(record)),
@@ -154,6 +155,14 @@ def _main_metrics(record: RunRecord) -> list[tuple[str, float | int]]:
     """Return a few metrics for the list: the last ones of steps without a matrix."""
     plain = [item for item in metrics_of(record).items() if "[" not in item[0]]
     return plain[-3:]
+
+
+def _state(project: Path, record: RunRecord) -> str:
+    """Return a run's state; one that is not going on, and did not end, was killed."""
+    if record.state != RUNNING:
+        return record.state
+    lock = turn_lock(project, record.application, record.environment, record.pipeline)
+    return "running" if is_held(lock) else "killed"
 
 
 def _took(record: RunRecord) -> str:

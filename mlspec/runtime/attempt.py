@@ -132,8 +132,9 @@ def _attempt(setting: Setting, task: Task, work: Path, lock: FileLock | None) ->
     key = None
     if step.cache:
         values = _values(setting, task, inputs, addresses)
-        image = step.image.reference if step.image is not None else None
-        key = cache.key_of(step, task.combination, values, image)
+        image = containers.look(step.image, setting.options.environ) if step.image else None
+        digest = image.digest if image is not None else None
+        key = cache.key_of(step, task.combination, values, digest)
         end = _reuse(setting, task, key)
         if end is not None:
             return end
@@ -313,9 +314,8 @@ def _in_container(
     step, options = task.step, setting.options
     image = step.image
     assert image is not None  # noqa: S101  the caller looked; for the type checker
-    inside = containers.arrange(
-        step, inputs, work.absolute(), containers.working_folder(image, options.environ)
-    )
+    folder = containers.look(image, options.environ).folder
+    inside = containers.arrange(step, inputs, work.absolute(), folder)
     values = _values(setting, task, inside.inputs, {**inside.outputs, **addresses})
     own = own_variables(step, values, setting.prepared.secrets, {})
     name = "mlspec-" + "-".join(

@@ -22,6 +22,7 @@ from mlspec.runtime.variables import Values
 IN, OUT = PurePosixPath("/mlspec/in"), PurePosixPath("/mlspec/out")
 PROLOGUE = "set -euo pipefail\n"
 _INSPECT_SECONDS = 600
+_LOOK = "{{.Id}}\n{{.Config.WorkingDir}}"
 
 
 def docker() -> str | None:
@@ -144,13 +145,21 @@ def argument_vector(
             return [*words, "--entrypoint", first, image.reference, *rest]
 
 
-def working_folder(image: Image, environment: Mapping[str, str]) -> PurePosixPath:
-    """Return an image's working folder, fetching the image if it is not there.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What docker knows of an image: the digest of its content, and its working folder."""
+
+    digest: str
+    folder: PurePosixPath
+
+
+def look(image: Image, environment: Mapping[str, str]) -> Look:
+    """Look at an image, fetching it if it is not there.
 
     Raises:
         StagingError: when docker does not know the image.
     """
-    ask = [docker() or "docker", "image", "inspect", "--format", "{{.Config.WorkingDir}}"]
+    ask = [docker() or "docker", "image", "inspect", "--format", _LOOK]
     fetch = [docker() or "docker", "pull", "--quiet", image.reference]
     for words in ([*ask, image.reference], fetch, [*ask, image.reference]):
         try:
@@ -166,7 +175,8 @@ def working_folder(image: Image, environment: Mapping[str, str]) -> PurePosixPat
         except (OSError, subprocess.TimeoutExpired) as error:
             raise StagingError(f"docker does not answer: {error}") from error
         if done.returncode == 0 and words[1] == "image":
-            return PurePosixPath(done.stdout.strip() or "/")
+            digest, _, folder = done.stdout.strip("\n").partition("\n")
+            return Look(digest, PurePosixPath(folder.strip() or "/"))
     raise StagingError(f"image `{image.reference}`: {done.stderr.strip() or 'cannot be had'}")
 
 

@@ -3,7 +3,7 @@
 Input: an application, the id of a pipeline, the spec's folder, options. Output: `RunResult`, and
 everything that `.mlspec` keeps of a run. One thread (the caller's) decides, records and tells the
 observer; attempts run on worker threads and report through a queue. What to do next is the
-scheduler's business alone.
+scheduler's business alone. An interrupted run is not over: its `finally` runs when it is resumed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from mlspec.ir.model import Application, Pipeline
 from mlspec.runtime import model, records, workspace
 from mlspec.runtime.attempt import Setting
 from mlspec.runtime.layout import Layout, store_of
-from mlspec.runtime.locks import FileLock
+from mlspec.runtime.locks import FileLock, turn_lock
 from mlspec.runtime.loop import Loop, Wake
-from mlspec.runtime.model import STATE_FOLDER, RunOptions, RunResult, stamp
+from mlspec.runtime.model import RunOptions, RunResult, stamp
 from mlspec.runtime.preflight import Prepared, prepare, read_date
 from mlspec.runtime.process import Cancel, end_marked
 from mlspec.runtime.progress import Notice, Observer, RunQueued
@@ -125,9 +125,9 @@ def _turn(
     cancel: Cancel,
 ) -> FileLock | RunResult:
     """Wait for the run before this one (decision B21); at most one run waits."""
-    name = f"run-{application.name}-{application.environment.name}-{pipeline.id}"
-    folder = project / STATE_FOLDER / "locks"
-    mine, queued = FileLock(folder / f"{name}.lock"), FileLock(folder / f"{name}.next.lock")
+    names = (application.name, application.environment.name, pipeline.id)
+    mine = turn_lock(project, *names)
+    queued = turn_lock(project, *names, queue=True)
     if mine.try_acquire():
         return mine
     if not queued.try_acquire():

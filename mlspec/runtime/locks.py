@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from mlspec.runtime.model import STATE_FOLDER
+
 
 class FileLock:
     """A lock on a file, held by at most one process at a time."""
@@ -57,3 +59,19 @@ class FileLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def turn_lock(
+    project: Path, application: str, environment: str, pipeline: str, *, queue: bool = False
+) -> FileLock:
+    """Return the lock that a run of a pipeline holds, or the one that the next run waits with."""
+    name = f"run-{application}-{environment}-{pipeline}{'.next' if queue else ''}.lock"
+    return FileLock(project / STATE_FOLDER / "locks" / name)
+
+
+def is_held(lock: FileLock) -> bool:
+    """Whether another process, or another part of this one, holds a lock."""
+    if not lock.try_acquire():
+        return True
+    lock.release()
+    return False

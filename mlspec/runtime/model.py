@@ -28,6 +28,8 @@ SUCCESS, SPEC_ERRORS, PENDING, STEP_FAILED = 0, 1, 12, 20
 USAGE, NOT_FOUND, INTERRUPTED = 64, 66, 130
 """Exit codes of `mlspec run`; documented with all others in `mlspec help exit-codes`."""
 
+_SLICE = 0.25
+
 
 class Clock:
     """Real time."""
@@ -41,11 +43,19 @@ class Clock:
         return time.monotonic()
 
     def next_of(self, events: queue.SimpleQueue[Any], seconds: float) -> Any | None:
-        """Return the next event, or None when none came within `seconds`."""
-        try:
-            return events.get(timeout=max(seconds, 0.0))
-        except queue.Empty:
-            return None
+        """Return the next event, or None when none came within `seconds`.
+
+        Waits in slices: a signal that another thread receives, or that comes just before the wait
+        begins, does not end the wait, and its handler runs only between two slices.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            try:
+                return events.get(timeout=max(0.0, min(left, _SLICE)))
+            except queue.Empty:
+                if left <= _SLICE:
+                    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlspec.ir.joins import Outcome
 from mlspec.runtime.approvals import Request
 from mlspec.runtime.records import InstanceRecord, RunRecord, StepRecord
 
@@ -140,23 +139,3 @@ class Silent:
 
     def on(self, event: Event) -> None:
         """Ignore the event."""
-
-
-__all__ = [
-    "ApprovalOver",
-    "ApprovalWanted",
-    "AttemptFailed",
-    "AttemptStarted",
-    "Event",
-    "InstanceEnded",
-    "Interrupting",
-    "Notice",
-    "Observer",
-    "Outcome",
-    "RunEnded",
-    "RunQueued",
-    "RunStarted",
-    "Silent",
-    "StepOver",
-    "StepStarted",
-]

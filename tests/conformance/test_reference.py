@@ -19,13 +19,11 @@ from mlspec.ir.model import Application, Argv, Combination, Matrix, Output, Para
 from mlspec.ir.values import Literal, Namespace, Ref, literal
 from mlspec.runtime.process import marked
 from mlspec.runtime.records import load
-from tests.support.graphs import TRAPS, expected, problems, random_application
+from tests.support.graphs import TABLES, TRAPS, expected, problems, random_application
 from tests.support.nasty import NASTY
 from tests.support.running import app_of, run_app, script
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
-SAMPLE = range(60)
-ALL = range(60, 500)
 
 
 def _check(app: Application, project: Path) -> None:
@@ -41,6 +39,11 @@ def _check(app: Application, project: Path) -> None:
 @pytest.mark.parametrize("name", TRAPS)
 def test_run__trap(name: str, tmp_path: Path) -> None:
     _check(TRAPS[name], tmp_path)
+
+
+@pytest.mark.parametrize("join", TABLES)
+def test_run__truth_table(join: str, tmp_path: Path) -> None:
+    _check(TABLES[join], tmp_path)
 
 
 @pytest.mark.parametrize("tens", range(0, 60, 10))
@@ -242,6 +245,7 @@ def test_run__killed_can_go_on(tmp_path: Path) -> None:
     record = load(project / ".mlspec" / "runs" / run)
     assert record is not None
     assert record.state == "running"
+    assert " killed " in _finish(_start(project, "runs"))[1]
     left = marked(f"{run}/", below=True)
     assert left
     _resume(project)

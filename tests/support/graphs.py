@@ -53,7 +53,7 @@ from tests.support.stubs import (
     stub,
     stub_finally,
 )
-from tests.support.traps import TRAPS
+from tests.support.traps import TABLES, TRAPS
 
 S, F, K, U = Outcome.SUCCESS, Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED
 
@@ -440,6 +440,7 @@ __all__ = [
     "KINDS",
     "PARAMS",
     "SEEDS",
+    "TABLES",
     "TRAPS",
     "Behaviour",
     "Expected",

@@ -6,6 +6,7 @@ wrong. Steps behave as their first argument says; see `tests.support.stubs`.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from mlspec.ir.model import (
@@ -421,3 +422,21 @@ TRAPS: dict[str, Application] = {
     ),
 }
 """All traps by name."""
+
+
+def _table(join: Join) -> Application:
+    """A join over every set of outcomes; what does not start is probed for skipped or blocked.
+
+    Steps `s`, `f`, `k`, `u` end success, failed, skipped, blocked. A probe starts if and only if
+    the step above it succeeded or was skipped.
+    """
+    steps = [ok("s"), bad("f"), skip("k"), ok("u", "f")]
+    for size in (1, 2, 3, 4):
+        for needs in itertools.combinations("sfku", size):
+            name = f"on-{''.join(needs)}"
+            steps += [ok(name, *needs, join=join), ok(f"probe-{name}", name, join=J.NONE_FAILED)]
+    return application(steps)
+
+
+TABLES: dict[str, Application] = {join.value: _table(join) for join in Join}
+"""For each join its whole truth table: 34 steps each, so not among the traps."""

@@ -659,3 +659,30 @@ def test_run__matrix_keys_in_another_order_are_partners(tmp_path: Path) -> None:
         tmp_path,
     )
     assert ran.log("y", "2-1") == "hi\n"
+
+
+def test_next_of__a_signal_that_another_thread_gets_is_noticed() -> None:
+    """The handler puts an event; nothing else ends the wait."""
+    import queue
+    import signal
+    import threading
+
+    from mlspec.runtime.model import Clock
+
+    events: queue.SimpleQueue[str] = queue.SimpleQueue()
+    before = signal.signal(signal.SIGUSR1, lambda *_: events.put("signal"))
+    try:
+
+        def send() -> None:
+            time.sleep(0.3)
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        began = time.monotonic()
+        assert Clock().next_of(events, 60.0) == "signal"
+        assert time.monotonic() - began < 5
+        thread.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert Clock().next_of(events, 0.3) is None
