@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlspec.ir.graph import ancestors
 from mlspec.ir.model import Join, Pipeline, Step
 
 
@@ -36,18 +35,35 @@ class JoinLowering:
     """Answers, for one pipeline, how each step's join is said."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Compute transitive needs, and which steps can end as skipped."""
-        needs = {step.id: step.needs for step in pipeline.steps}
-        order = tuple(needs)
-        above = ancestors(needs, order)
-        rank = {step_id: index for index, step_id in enumerate(order)}
-        self._above = {
-            step_id: tuple(sorted(found, key=rank.__getitem__)) for step_id, found in above.items()
-        }
+        """Find out which steps can end as skipped."""
+        self._steps = {step.id: step for step in pipeline.steps}
+        self._rank = {step.id: index for index, step in enumerate(pipeline.steps)}
         self._skippable: set[str] = set()
         for step in pipeline.steps:
             if self._can_be_skipped(step):
                 self._skippable.add(step.id)
+
+    def _above(self, step: Step) -> tuple[str, ...]:
+        """Return steps that have all ended only when all transitive needs have.
+
+        What stands above a step that itself waits for all of that is left out: otherwise a chain
+        of such steps would have a square number of dependencies.
+        """
+        found: set[str] = set()
+        todo = list(step.needs)
+        while todo:
+            need = todo.pop()
+            if need not in found:
+                found.add(need)
+                if not self._waits(self._steps[need]):
+                    todo.extend(self._steps[need].needs)
+        return tuple(sorted(found, key=self._rank.__getitem__))
+
+    def _waits(self, step: Step) -> bool:
+        """Whether a step, however it ends, ends after all its transitive needs."""
+        if step.join is Join.ONE_SUCCESS:
+            return len(step.needs) > 1
+        return step.join in (Join.ALL_DONE, Join.ONE_FAILED, Join.ALL_FAILED)
 
     def _can_be_skipped(self, step: Step) -> bool:
         if step.when or (step.matrix is not None and step.matrix.dynamic is not None):
@@ -62,17 +78,18 @@ class JoinLowering:
         """Return how the first task of a step starts."""
         if not step.needs:
             return Start(rule="all_success", upstream=())
-        above = self._above[step.id]
         single = len(step.needs) == 1
         match step.join:
             case Join.ALL_DONE:
-                return Start(rule="all_done", upstream=above)
+                return Start(rule="all_done", upstream=self._above(step))
             case Join.NONE_FAILED:
                 return Start(rule="none_failed", upstream=step.needs)
             case Join.ONE_FAILED | Join.ALL_FAILED:
-                return Start(rule="all_done", upstream=above, check=step.join)
+                return Start(rule="all_done", upstream=self._above(step), check=step.join)
             case Join.ONE_SUCCESS if not single:
-                return Start(rule="all_done", upstream=above, check=step.join, gate=True)
+                return Start(
+                    rule="all_done", upstream=self._above(step), check=step.join, gate=True
+                )
             case Join.NONE_FAILED_MIN_ONE_SUCCESS if not single:
                 return Start(rule=step.join.value, upstream=step.needs)
         if single or not any(need in self._skippable for need in step.needs):
