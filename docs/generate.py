@@ -11,9 +11,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import generated_pages
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA = DOCS.parent / "schemas" / "mlspec" / "v1" / "spec.schema.json"
@@ -194,16 +197,44 @@ def language() -> str:
     return LanguagePage(json.loads(SCHEMA.read_text("utf-8"))).text()
 
 
-PAGES: dict[str, Callable[[], str]] = {"reference/language.md": language}
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/language.md": language,
+    "reference/targets.md": generated_pages.targets_page,
+    "reference/exit-codes.md": generated_pages.exits_page,
+    "reference/command-line.md": generated_pages.commands_page,
+    "reference/codes.md": generated_pages.codes_page,
+    "images/churn.svg": generated_pages.churn_picture,
+}
+"""Whole files."""
+
+PARTS: dict[str, Callable[[], str]] = {
+    "../README.md": generated_pages.short_matrix,
+    **{
+        f"targets/{name}.md": partial(generated_pages.losses, name)
+        for name in generated_pages.built_in_names()
+    },
+}
+"""Pages with a part between two comments that is written here."""
+
+_PART = re.compile(r"(?<=<!-- generated -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
+
+
+def wanted() -> Iterator[tuple[str, str]]:
+    """Yield all files with what they should hold."""
+    for name, make in PAGES.items():
+        yield name, make()
+    for name, make in PARTS.items():
+        text = make()
+        page = (DOCS / name).read_text("utf-8")
+        yield name, _PART.sub(lambda _, text=text: text, page, count=1)
 
 
 def main() -> None:
     """Write or check the pages."""
     check = sys.argv[1:] == ["--check"]
     stale = []
-    for name, make in PAGES.items():
+    for name, text in wanted():
         path = DOCS / name
-        text = make()
         if check:
             if not path.exists() or path.read_text("utf-8") != text:
                 stale.append(name)
