@@ -182,7 +182,7 @@ def decide(project: Path, request: Request, decision: Decision) -> Path:
 
 
 def decisions(project: Path, request: Request) -> tuple[Decision, ...]:
-    """Return the decisions on exactly this request, oldest first."""
+    """Return the decisions on exactly this request: by second, then by name."""
     found = []
     for path in sorted(_folder(project, request.run, request.step).glob("decision-*.json")):
         try:
@@ -194,7 +194,7 @@ def decisions(project: Path, request: Request) -> tuple[Decision, ...]:
         same = (decision.subject, decision.serial) == (request.subject, request.serial)
         if same:
             found.append(decision)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: (one.when, one.who)))
 
 
 def standing(project: Path, request: Request, now: datetime) -> Standing:
