@@ -12,10 +12,6 @@ A step is one to many tasks, in this order, each after the one before has succee
 
 Where `when` reads a metric of a step that need not have succeeded, a second task takes the other
 case and errs: Argo 4 waits for ever for an output parameter that never comes.
-
-The verdict is the only leaf. It runs (and succeeds) when no step without `allow_failure` failed.
-Otherwise it is omitted, and an omitted leaf gives the DAG the phase of the branches above it,
-failed ones first (assessDAGPhase in workflow/controller/dag.go, v3.6.19, v3.7.18, v4.1.2).
 """
 
 from __future__ import annotations
@@ -28,21 +24,14 @@ from mlspec.backends.kubernetes.conditions import (
     approved_when,
     both,
     depends_text,
-    ended,
     list_when,
     went_wrong,
     when_text,
 )
 from mlspec.backends.kubernetes.context import PipelineContext, base, input_folder
+from mlspec.backends.kubernetes.presence import has_value, index_value, is_sure, path_value
 from mlspec.backends.kubernetes.quoting import kubernetes_text
-from mlspec.backends.kubernetes.staging import (
-    has_value,
-    index_value,
-    is_dynamic,
-    is_sure,
-    list_parameter,
-    path_value,
-)
+from mlspec.backends.kubernetes.staging import is_dynamic, list_parameter
 from mlspec.errors import MlspecBug
 from mlspec.ir.joins import JoinClosure
 from mlspec.ir.model import (
@@ -343,59 +332,3 @@ def _values_expr(matrix: Matrix, ctx: PipelineContext) -> str:
     task = ctx.names.step(matrix.dynamic.step)
     parameter = list_parameter(matrix.dynamic.output)
     return f"fromJSON(tasks['{task}'].outputs.parameters['{parameter}'])"
-
-
-# ------------------------------------------------------------------ the end of the run
-
-
-def close_plan(ctx: PipelineContext, plan: Plan, starters: tuple[Task, ...]) -> None:
-    """Add what starts other pipelines, `finally` where it reads steps, and the verdict."""
-    for task in starters:
-        plan.add(task)
-    failures = [
-        term
-        for step in ctx.pipeline.steps
-        if not step.allow_failure
-        for term in plan.results[step.id].failed
-    ]
-    for name in (*plan.admission, plan.admitted):
-        failures += went_wrong(name) if name else ()
-    good = f"!({' || '.join(failures)})" if failures else ""
-    final = ctx.pipeline.final
-    if final is None or not reads_steps(final):
-        plan.verdict = _close(ctx, plan, "verdict", good)
-        return
-    outcome = _close(ctx, plan, "outcome", good)
-    name = ctx.names.step(final.id)
-    status = f"{{{{={_succeeded(outcome)} ? 'success' : 'failed'}}}}"
-    plan.add(
-        Task(
-            name=name,
-            template=name,
-            depends=ended(outcome),
-            parameters=(("status", status), *input_parameters(final, ctx, plan, None)),
-        )
-    )
-    plan.verdict = ctx.names.fresh("verdict")
-    depends = both(f"{outcome}.Succeeded", ended(name))
-    plan.add(Task(name=plan.verdict, template=ctx.gate, depends=depends))
-
-
-def _succeeded(task: str) -> str:
-    return f"tasks['{task}'].status == 'Succeeded'"
-
-
-def _close(ctx: PipelineContext, plan: Plan, wanted: str, good: str) -> str:
-    """Add a task that waits for every other one and runs if `good` holds."""
-    named = " ".join((good, *(task.depends for task in plan.tasks)))
-    words = set(named.replace("(", " ").replace(")", " ").replace("!", " ").split())
-    seen = {word.partition(".")[0] for word in words}
-    open_ends = [ended(task.name) for task in plan.tasks if task.name not in seen]
-    name = ctx.names.fresh(wanted)
-    plan.add(Task(name=name, template=ctx.gate, depends=both(good, *open_ends)))
-    return name
-
-
-def reads_steps(final: Step) -> bool:
-    """Whether `finally` reads outputs, so that it has to be a task beside those that made them."""
-    return any(isinstance(item, StepInput) for item in final.inputs)

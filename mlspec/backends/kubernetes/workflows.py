@@ -15,6 +15,7 @@ from mlspec.backends.kubernetes.containers import (
     step_template,
 )
 from mlspec.backends.kubernetes.context import PipelineContext
+from mlspec.backends.kubernetes.ending import close_plan, reads_steps
 from mlspec.backends.kubernetes.model import Manifest
 from mlspec.backends.kubernetes.names import MAX_NAME, NameTable
 from mlspec.backends.kubernetes.objects import (
@@ -26,7 +27,7 @@ from mlspec.backends.kubernetes.objects import (
     step_account,
 )
 from mlspec.backends.kubernetes.store import Store
-from mlspec.backends.kubernetes.tasks import Plan, Task, close_plan, plan_pipeline, reads_steps
+from mlspec.backends.kubernetes.tasks import Plan, Task, plan_pipeline
 from mlspec.backends.kubernetes.triggers import (
     Starters,
     cron_object,
