@@ -19,7 +19,7 @@ from mlspec.ir.model import Condition, MetricCondition, Op, ParamCondition
 ENDED = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 """All end states of a task that is no daemon."""
 
-MAX_TERMS = 1500
+MAX_TERMS = 2200
 """Task results in one `depends`; expr-lang refuses more than 10,000 nodes (DefaultMaxNodes)."""
 
 

@@ -165,9 +165,9 @@ def _stage_repo_input(item: RepoInput, staging: Staging, ctx: PipelineContext) -
         return
     folder = input_folder(item.name)
     revision = ctx.options.settings.get("revision")
-    git: dict[str, Json] = {"repo": repository}
+    git: dict[str, Json] = {"repo": ctx.plain(repository, "`repository`", item.at)}
     if isinstance(revision, str):
-        git["revision"] = revision
+        git["revision"] = ctx.plain(revision, "`revision`", item.at)
     staging.mounts[folder] = None
     staging.artifacts.append({"name": f"in-{item.name}", "path": f"{folder}/checkout", "git": git})
     path = ctx.plain(item.path, "an input's path", item.at)

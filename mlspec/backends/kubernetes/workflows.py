@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import cast
 
@@ -37,7 +38,7 @@ from mlspec.backends.kubernetes.triggers import (
     starts_by_clock,
     uses_run,
 )
-from mlspec.diagnostics.codes.targets import NAME_TOO_LONG
+from mlspec.diagnostics.codes.targets import BAD_NATIVE, NAME_TOO_LONG
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.model import Application, Json, Pipeline, Step
 from mlspec.ir.values import Namespace, Ref
@@ -137,11 +138,34 @@ def _spec(ctx: PipelineContext, templates: list[Json]) -> dict[str, Json]:
     return spec
 
 
+POD_GC_STRATEGIES = (
+    "OnPodCompletion",
+    "OnPodSuccess",
+    "OnWorkflowCompletion",
+    "OnWorkflowSuccess",
+)
+"""When Argo deletes pods (pkg/apis/workflow/v1alpha1, PodGCStrategy, v3.6 to v4.1)."""
+
+
 def _pod_gc(ctx: PipelineContext) -> Json:
-    for native in (ctx.pipeline.native, ctx.app.environment.native):
+    for native, at in (
+        (ctx.pipeline.native, ctx.pipeline.at),
+        (ctx.app.environment.native, ctx.app.environment.at),
+    ):
         ours = native.get("kubernetes")
-        if isinstance(ours, Mapping) and isinstance(ours.get("podGC"), Mapping):
-            return dict(cast("Mapping[str, Json]", ours["podGC"]))
+        asked = ours.get("podGC") if isinstance(ours, Mapping) else None
+        if not isinstance(asked, Mapping):
+            continue
+        if set(asked) - {"strategy", "deleteDelayDuration"} or (
+            asked.get("strategy") not in POD_GC_STRATEGIES
+        ):
+            ctx.limit(
+                "`native.kubernetes.podGC` takes `strategy` and `deleteDelayDuration`",
+                at / "native" / "kubernetes" / "podGC",
+                f"strategies: {', '.join(POD_GC_STRATEGIES)}",
+                code=BAD_NATIVE,
+            )
+        return dict(asked)
     return {"strategy": "OnPodSuccess"}
 
 
@@ -249,7 +273,7 @@ def _check_limits(ctx: PipelineContext, plan: Plan, templates: list[Json]) -> No
             ctx.pipeline.at,
             "split the pipeline",
         )
-    size = len(str(templates))
+    size = len(json.dumps(templates, separators=(",", ":")))
     if size > _MAX_BYTES:
         ctx.limit(
             f"the workflow of `{ctx.pipeline.id}` has {size} bytes, too many for one object",

@@ -536,6 +536,18 @@ def test_native__pod_gc_of_the_pipeline() -> None:
     assert spec["podGC"] == {"strategy": "OnWorkflowSuccess"}
 
 
+@pytest.mark.parametrize("asked", [{"strategy": "Sometimes"}, {"labelSelector": {}}, {}])
+def test_native__pod_gc_is_checked(asked: dict[str, Any]) -> None:
+    native: dict[str, Any] = {"kubernetes": {"podGC": asked}}
+    assert [d.code.id for d in found(app(step("one"), native=native))] == ["ML093"]
+
+
+def test_resources__what_nothing_chooses_is_said() -> None:
+    asked = Resources(gpu=1, accelerator="a100", workers=2)
+    problems = found(app(step("one", resources=asked)))
+    assert [d.severity.value for d in problems] == ["warning", "warning"]
+
+
 # ------------------------------------------------------------------ emission
 
 
