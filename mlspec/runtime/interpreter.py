@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,52 +58,78 @@ def run_pipeline(
         OSError: when the record of the run cannot be written.
     """
     pipeline = application.pipeline(pipeline_id)
-    project = project_folder.absolute()
-    earlier: RunRecord | None = None
-    if options.resume is not None:
-        found = _earlier(project, application, pipeline, options)
-        if isinstance(found, Diagnostic):
-            return _refused(found)
-        earlier, options = found
-    store, replaced = store_of(application, project)
-    draft = Layout(
-        project=project,
-        store=store,
-        application=application.name,
-        pipeline=pipeline.id,
-        run=earlier.id if earlier is not None else "",
+    call = _Call(
+        application=application,
+        pipeline=pipeline,
+        project=project_folder.absolute(),
+        options=options,
+        observer=observer,
     )
-    prepared = prepare(application, pipeline, draft, options)
-    if prepared.value is None:
-        return _refused(*prepared.diagnostics)
-    if replaced is not None:
-        observer.on(Notice((), f"store {replaced} is not on this machine; using {store}"))
+    ready = _look_ahead(call)
+    if isinstance(ready, RunResult):
+        return ready
     cancel = Cancel()
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with _interrupts(cancel, events):
-        lock = _turn(project, application, pipeline, observer, cancel)
+        lock = _turn(call, cancel)
         if isinstance(lock, RunResult):
             return lock
         try:
-            if earlier is not None:
-                # The run may have gone on, or ended, while this one waited for its turn.
-                found = _earlier(project, application, pipeline, options)
-                if isinstance(found, Diagnostic):
-                    return _refused(found)
-                earlier, options = found
-            return _run(
-                application,
-                pipeline,
-                draft,
-                options,
-                prepared.value,
-                earlier,
-                observer,
-                cancel,
-                events,
-            )
+            # Data may have come, and the run to resume may have ended, while this one waited.
+            ready = _look_ahead(call)
+            return ready if isinstance(ready, RunResult) else _run(call, ready, cancel, events)
         finally:
             lock.release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What `run_pipeline` was called with."""
+
+    application: Application
+    pipeline: Pipeline
+    project: Path
+    options: RunOptions
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """What is known when nothing stands in the way of the run."""
+
+    draft: Layout
+    prepared: Prepared
+    options: RunOptions
+    earlier: RunRecord | None
+    replaced_store: str | None
+
+
+def _look_ahead(call: _Call) -> _Ready | RunResult:
+    """Find whatever would keep the run from starting."""
+    earlier, options = None, call.options
+    if options.resume is not None:
+        found = _earlier(call)
+        if isinstance(found, Diagnostic):
+            return _refused(found)
+        earlier, options = found
+    store, replaced = store_of(call.application, call.project)
+    draft = Layout(
+        project=call.project,
+        store=store,
+        application=call.application.name,
+        pipeline=call.pipeline.id,
+        run=earlier.id if earlier is not None else "",
+    )
+    prepared = prepare(call.application, call.pipeline, draft, options)
+    if prepared.value is None:
+        return _refused(*prepared.diagnostics)
+    return _Ready(
+        draft=draft,
+        prepared=prepared.value,
+        options=options,
+        earlier=earlier,
+        replaced_store=replaced,
+    )
 
 
 def _refused(*diagnostics: Diagnostic) -> RunResult:
@@ -117,14 +144,9 @@ def _refused(*diagnostics: Diagnostic) -> RunResult:
 # ------------------------------------------------------------------ one run at a time
 
 
-def _turn(
-    project: Path,
-    application: Application,
-    pipeline: Pipeline,
-    observer: Observer,
-    cancel: Cancel,
-) -> FileLock | RunResult:
+def _turn(call: _Call, cancel: Cancel) -> FileLock | RunResult:
     """Wait for the run before this one (decision B21); at most one run waits."""
+    application, pipeline, project = call.application, call.pipeline, call.project
     names = (application.name, application.environment.name, pipeline.id)
     mine = turn_lock(project, *names)
     queued = turn_lock(project, *names, queue=True)
@@ -138,7 +160,7 @@ def _turn(
                 help=("wait for the one that waits; see `mlspec runs`",),
             )
         )
-    observer.on(RunQueued(pipeline.id))
+    call.observer.on(RunQueued(pipeline.id))
     try:
         if mine.acquire(lambda: cancel.wait(0.1)):
             return mine
@@ -169,10 +191,10 @@ def _interrupts(cancel: Cancel, events: queue.SimpleQueue[Any]) -> Iterator[None
 # ------------------------------------------------------------------ a new run, or an earlier one
 
 
-def _earlier(
-    project: Path, application: Application, pipeline: Pipeline, options: RunOptions
-) -> tuple[RunRecord, RunOptions] | Diagnostic:
+def _earlier(call: _Call) -> tuple[RunRecord, RunOptions] | Diagnostic:
     """Return the run to continue, and options with its params and date."""
+    application, pipeline = call.application, call.pipeline
+    project, options = call.project, call.options
     record: RunRecord | None = None
     if options.resume:
         found = records.find_run(project, options.resume)
@@ -197,15 +219,11 @@ def _earlier(
     if why:
         message = f"run `{record.id}` cannot be resumed: {why}"
         return Diagnostic(code=running.RUN_RESUME, message=message)
-    changed = RunOptions(
+    changed = replace(
+        options,
         params={name: record.params[name] for name in record.params if _has(pipeline, name)},
-        jobs=options.jobs,
         date=options.date or record.date,
         resume=record.id,
-        wait=options.wait,
-        environ=options.environ,
-        grace=options.grace,
-        clock=options.clock,
     )
     return record, changed
 
@@ -214,55 +232,42 @@ def _has(pipeline: Pipeline, param: str) -> bool:
     return any(known.name == param for known in pipeline.params)
 
 
-def _run(
-    application: Application,
-    pipeline: Pipeline,
-    draft: Layout,
-    options: RunOptions,
-    prepared: Prepared,
-    earlier: RunRecord | None,
-    observer: Observer,
-    cancel: Cancel,
-    events: queue.SimpleQueue[Any],
-) -> RunResult:
+def _run(call: _Call, ready: _Ready, cancel: Cancel, events: queue.SimpleQueue[Any]) -> RunResult:
+    earlier, options, prepared = ready.earlier, ready.options, ready.prepared
     now = options.clock.now()
-    run = earlier.id if earlier is not None else records.new_run(draft.project, now).name
-    layout = Layout(
-        project=draft.project,
-        store=draft.store,
-        application=draft.application,
-        pipeline=draft.pipeline,
-        run=run,
-    )
+    run = earlier.id if earlier is not None else records.new_run(call.project, now).name
+    layout = replace(ready.draft, run=run)
+    if ready.replaced_store is not None:
+        told = f"store {ready.replaced_store} is not on this machine; using {layout.store}"
+        call.observer.on(Notice((), told))
     if earlier is not None:
         end_marked(f"{run}/")  # what a killed process of ours left running
+        # A run reads the versions of data that were the newest when it began.
+        known = {noun: at for noun, at in earlier.data.items() if noun in prepared.pinned}
+        prepared = replace(prepared, pinned={**prepared.pinned, **known})
     asked = read_date(options.date) if options.date is not None else None
-    record = _record(application, pipeline, layout, prepared, asked or now, now)
+    record = _record(call, layout, prepared, asked or now, now)
     if earlier is not None:
         record.started = earlier.started
         record.resumed = earlier.resumed + 1
     setting = Setting(
-        application=application,
-        pipeline=pipeline,
+        application=call.application,
+        pipeline=call.pipeline,
         layout=layout,
         prepared=prepared,
         options=options,
-        plan=workspace.plan(pipeline),
+        plan=workspace.plan(call.pipeline),
         date=record.date,
         cancel=cancel,
     )
     _link_results(layout)
-    return Loop(setting, record, earlier, observer, events).run()
+    return Loop(setting, record, earlier, call.observer, events).run()
 
 
 def _record(
-    application: Application,
-    pipeline: Pipeline,
-    layout: Layout,
-    prepared: Prepared,
-    date: datetime,
-    now: datetime,
+    call: _Call, layout: Layout, prepared: Prepared, date: datetime, now: datetime
 ) -> RunRecord:
+    application, pipeline = call.application, call.pipeline
     prints = fingerprints(pipeline)
     data = [to_data(dataset) for dataset in application.data]
     results = layout.results
@@ -275,6 +280,7 @@ def _record(
         environment=application.environment.name,
         spec=digest_of([to_data(pipeline), data, application.environment.name]),
         params=dict(prepared.params),
+        data=dict(prepared.pinned),
         date=stamp(date),
         started=stamp(now),
         results=results.as_posix(),

@@ -110,6 +110,7 @@ class RunRecord:
         spec: digest of the pipeline and what else of the application it reads.
         results: folder of its outputs, relative to the spec's folder where it is below it.
         resumed: how often it was continued.
+        data: addresses of the versions of data that it reads, by noun.
     """
 
     id: str
@@ -124,6 +125,7 @@ class RunRecord:
     ended: str | None = None
     state: str = RUNNING
     resumed: int = 0
+    data: dict[str, str] = field(default_factory=dict)
     steps: list[StepRecord] = field(default_factory=list)
 
     def step(self, step_id: str) -> StepRecord:

@@ -145,6 +145,26 @@ def test_data__made_by_one_pipeline_and_read_by_another(tmp_path: Path) -> None:
     assert run_app(app, tmp_path).log("r") == f"1\n{version.as_uri()}\n"
 
 
+def test_data__a_resumed_run_reads_the_same_version(tmp_path: Path) -> None:
+    data = tmp_path / ".mlspec/store/app/data/trips"
+    for version in ("1", "2"):
+        (data / "versions" / version).mkdir(parents=True)
+        (data / "versions" / version / "t.csv").write_text(version)
+    (data / "latest").write_text("versions/1/t.csv\n")
+    step = script(
+        "r",
+        'cat "$MLSPEC_INPUTS_T"; [ -e "$D/ok" ]',
+        _ref("inputs", "t"),
+        inputs=(DataInput(name="t", data="trips"),),
+    )
+    app, environ = app_of(step, data=(DataSet(id="trips"),)), {"D": str(tmp_path)}
+    run_app(app, tmp_path, environ=environ)
+    (data / "latest").write_text("versions/2/t.csv\n")
+    (tmp_path / "ok").touch()
+    assert run_app(app, tmp_path, environ=environ, resume="").log("r", attempt=2) == "1"
+    assert run_app(app, tmp_path, environ=environ).log("r") == "2"
+
+
 def test_data__failed_step_makes_no_version(tmp_path: Path) -> None:
     output = Output(name="t", path="t.csv", data="trips")
     app = app_of(
