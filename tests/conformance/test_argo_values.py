@@ -12,7 +12,7 @@ import yaml
 
 from mlspec.backends.base import LowerOptions
 from mlspec.backends.kubernetes import BACKEND
-from mlspec.backends.kubernetes.conditions import list_when, when_text
+from mlspec.backends.kubernetes.conditions import list_when, params_when, when_text
 from mlspec.backends.kubernetes.presence import has_value, index_value, path_value
 from mlspec.ir.model import (
     Application,
@@ -25,7 +25,9 @@ from mlspec.ir.model import (
     Matrix,
     MetricCondition,
     Op,
+    Param,
     ParamCondition,
+    ParamType,
     Pipeline,
     Script,
     Step,
@@ -287,6 +289,46 @@ def test_when__over_a_parameter_compares_text(value: str, ask: Oracle) -> None:
         values = {"workflow.parameters.p": given, "workflow.parameters": "[]"}
         made = ask.ask(op="text", text=when_text((condition,), {}), values=values)
         assert made["text"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("param", "good", "bad"),
+    [
+        (Param(name="p", enum=("a", "it's", "{{x}}")), ("a", "it's", "{{x}}"), ("b", "", "its")),
+        (Param(name="p", type=ParamType.INT), ("0", "-12", "+3"), ("", "1.0", "x", "1\n2")),
+        (
+            Param(name="p", type=ParamType.FLOAT),
+            ("1", "-.5", "1.5e-3", "2."),
+            ("", "nan", "1e", "."),
+        ),
+        (Param(name="p", type=ParamType.BOOL), ("true", "false"), ("True", "1", "")),
+    ],
+)
+def test_params_when__lets_only_good_values_through(
+    param: Param, good: tuple[str, ...], bad: tuple[str, ...], ask: Oracle
+) -> None:
+    for value in (*good, *bad):
+        values = {"workflow.parameters.p": value, "workflow.parameters": "[]"}
+        made = ask.ask(op="text", text=params_when((param,)), values=values)
+        assert made["text"] == ("true" if value in good else "bad-parameter"), value
+
+
+def test_params_when__is_empty_for_plain_texts() -> None:
+    assert params_when((Param(name="p"),)) == ""
+
+
+def test_params__a_bad_value_fails_the_run_before_anything_starts(ask: Oracle) -> None:
+    steps = (step("one"), step("two", needs=("one",), join=Join.ALL_DONE))
+    params = (Param(name="n", type=ParamType.INT, default="1"),)
+    app = Application(name="a", pipelines=(Pipeline(id="p", steps=steps, params=params),))
+    result = BACKEND.lower((app,), LowerOptions())
+    assert result.value is not None
+    text = next(a.text for a in BACKEND.emit(result.value) if "pipeline-p" in a.path)
+    template = next(d for d in yaml.safe_load_all(text) if d["kind"] == "WorkflowTemplate")
+    for value, wanted in (("2", 2), ("two", 0)):
+        one = Workflow(template, ask, lambda _pod: Ended(0), parameters={"n": value}).execute()
+        assert len(one.pods) == wanted
+        assert one.failed is (wanted == 0)
 
 
 def test_model__notices_what_argo_would_wait_for(ask: Oracle) -> None:

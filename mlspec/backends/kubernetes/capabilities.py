@@ -44,7 +44,7 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.PARALLEL: Lowered("a semaphore"),
     Feature.RETRY: Native("`retryStrategy`, policy Always; `max_delay` needs Argo 3.7"),
     Feature.TIMEOUT: Native("`activeDeadlineSeconds` of each attempt's pod"),
-    Feature.PARAMS: Native("workflow parameters; `enum` is offered, not enforced"),
+    Feature.PARAMS: Native("workflow parameters; a first task checks `enum` and `type`"),
     Feature.ENV: Native("`container.env`"),
     Feature.SECRETS: Native("`secretKeyRef` with the key `value`"),
     Feature.RESOURCES: Native("requests and limits"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlspec.backends.kubernetes.quoting import expr_string
 from mlspec.errors import MlspecBug
 from mlspec.ir.joins import All, AnyOf, Expr, Failed, Not, Succeeded
-from mlspec.ir.model import Condition, MetricCondition, Op, ParamCondition
+from mlspec.ir.model import Condition, MetricCondition, Op, Param, ParamCondition, ParamType
 
 ENDED = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 """All end states of a task that is no daemon."""
@@ -127,6 +127,25 @@ def metric_value(task: str, metric: str) -> str:
     text = f"tasks['{task}'].outputs.parameters['{METRICS_PARAMETER}']"
     text = f"replace(replace({text}, 'NaN', 'null'), 'Infinity', '1.7976931348623157e308')"
     return f"fromJSON({text})[{expr_string(metric)}]"
+
+
+_SPELLING = {
+    ParamType.INT: "^[-+]?[0-9]+$",
+    ParamType.FLOAT: "^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$",
+    ParamType.BOOL: "^(true|false)$",
+}
+
+
+def params_when(params: tuple[Param, ...]) -> str:
+    """Return the `when` that checks the values a run was given; empty when any text will do."""
+    tests = []
+    for param in params:
+        value = f"workflow.parameters['{param.name}']"
+        if param.enum:
+            tests.append(f"{value} in [{', '.join(expr_string(text) for text in param.enum)}]")
+        elif param.type in _SPELLING:
+            tests.append(f"{value} matches '{_SPELLING[param.type]}'")
+    return "{{=(" + " && ".join(tests) + ") ? 'true' : 'bad-parameter'}}" if tests else ""
 
 
 def approved_when(tasks: list[str]) -> str:

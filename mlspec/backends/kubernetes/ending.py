@@ -24,8 +24,8 @@ def close_plan(ctx: PipelineContext, plan: Plan, starters: tuple[Task, ...]) -> 
         if not step.allow_failure
         for term in plan.results[step.id].failed
     ]
-    for name in (*plan.admission, plan.admitted):
-        failures += went_wrong(name) if name else ()
+    for name in plan.gates:
+        failures += went_wrong(name)
     good = f"!({' || '.join(failures)})" if failures else ""
     final = ctx.pipeline.final
     if final is None or not reads_steps(final):

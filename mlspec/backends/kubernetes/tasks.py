@@ -25,6 +25,7 @@ from mlspec.backends.kubernetes.conditions import (
     both,
     depends_text,
     list_when,
+    params_when,
     went_wrong,
     when_text,
 )
@@ -71,6 +72,7 @@ class Plan:
     publishers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     admission: dict[str, Approval] = field(default_factory=dict)
     admitted: str = ""
+    gates: list[str] = field(default_factory=list)
     verdict: str = ""
 
     def add(self, task: Task) -> str:
@@ -84,10 +86,20 @@ def plan_pipeline(ctx: PipelineContext) -> Plan:
     plan = Plan()
     closure = JoinClosure(ctx.pipeline)
     mains = {step.id: ctx.names.step(step.id) for step in ctx.pipeline.steps}
+    _check_params(ctx, plan)
     _ask_for_environment(ctx, plan)
     for step in ctx.pipeline.steps:
         _StepPlanner(step, ctx, plan, mains).plan(closure)
     return plan
+
+
+def _check_params(ctx: PipelineContext, plan: Plan) -> None:
+    """Add a gate that looks at the values of parameters: Argo itself takes any text."""
+    when = params_when(ctx.pipeline.params)
+    if when:
+        name = plan.add(Task(name=ctx.names.fresh("params"), template=ctx.gate, when=when))
+        plan.admitted = name
+        plan.gates.append(name)
 
 
 def _ask_for_environment(ctx: PipelineContext, plan: Plan) -> None:
@@ -96,16 +108,19 @@ def _ask_for_environment(ctx: PipelineContext, plan: Plan) -> None:
     if not wanted:
         return
     asked = []
+    first = f"{plan.admitted}.Succeeded" if plan.admitted else ""
     for number, approval in enumerate(wanted, start=1):
         for vote in range(1, approval.count + 1):
             name = ctx.names.fresh(f"approve-environment-{number}-{vote}")
-            plan.admission[plan.add(Task(name=name, template=name))] = approval
+            plan.add(Task(name=name, template=name, depends=first))
+            plan.admission[name] = approval
             asked.append(name)
     plan.admitted = ctx.names.fresh("environment-approved")
     depends = " && ".join(f"{name}.Succeeded" for name in asked)
     plan.add(
         Task(name=plan.admitted, template=ctx.gate, depends=depends, when=approved_when(asked))
     )
+    plan.gates += [*asked, plan.admitted]
 
 
 class _StepPlanner:
