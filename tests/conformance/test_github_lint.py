@@ -12,7 +12,7 @@ from tests.support.act_runner import emitted
 from tests.support.github_apps import churn
 from tests.support.graphs import TRAPS, random_application
 
-pytestmark = pytest.mark.engine("lint")
+pytestmark = [pytest.mark.engine("lint"), pytest.mark.engine("node")]
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from tests.support.act_runner import emitted, make_project, run_on_act
 from tests.support.github_apps import ref, script, words
 from tests.support.nasty import NASTY
 
-pytestmark = [pytest.mark.engine("act"), pytest.mark.engine("lint")]
+pytestmark = [pytest.mark.engine("act"), pytest.mark.engine("node")]
 
 LINTED = ": actionlint: "
 """actionlint finds fault with what is said here, and rightly; GitHub's parser must not."""
