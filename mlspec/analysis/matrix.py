@@ -19,6 +19,9 @@ LIMIT = 200
 """Most combinations: what every engine holds (GitHub Actions allows 256 jobs)."""
 
 
+_NO_ENTRY = ("", ".", "..", "index.json")
+
+
 def build_matrix(
     spec: MatrixSpec, parallel: int | None, step: str, found: list[Diagnostic]
 ) -> Matrix | None:
@@ -104,6 +107,17 @@ def _check_names(
 ) -> None:
     seen: dict[str, Combination] = {}
     for row in rows:
+        if row.values and row.name in _NO_ENTRY:
+            found.append(
+                Diagnostic(
+                    code=codes.MATRIX_NAMES,
+                    message=f"a combination of `{step}` gets the name `{row.name}`,"
+                    " which cannot be an entry of a folder",
+                    at=at,
+                    help=("give it a value with letters or digits",),
+                )
+            )
+            return
         other = seen.setdefault(row.name, row)
         if other is not row:
             pairs = " and ".join(

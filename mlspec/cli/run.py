@@ -50,8 +50,14 @@ def run(
         typer.Option("--date", metavar="DATE", help="`run.date`: fill a hole, or repeat a day."),
     ] = None,
     wait: Annotated[
-        bool, typer.Option(help="Wait for approvals; without, a run that only waits ends with 12.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Wait for approvals, or end with 12 when nothing else is left to do;"
+            " the default is to wait at a terminal.",
+            show_default=False,
+        ),
+    ] = None,
     output: TextOrJson = "text",
 ) -> None:
     """Run a pipeline on this machine.
@@ -76,7 +82,7 @@ def run(
         jobs=jobs,
         date=date,
         resume=(earlier or "") if resume else None,
-        wait=wait,
+        wait=sys.stdin.isatty() if wait is None else wait,
     )
     wanted = pipeline or (_pipeline_of(folder, earlier) if resume else None)
     chosen = _choose(analysed, wanted, output)
