@@ -29,6 +29,7 @@ from mlspec.ir.model import (
     Secret,
     StageMode,
     Step,
+    Triggers,
     combination_name,
 )
 from mlspec.ir.values import Cpu, Duration, Literal, Namespace, Ref, literal
@@ -234,6 +235,22 @@ def test_secrets__come_from_connections(tmp_path: Path) -> None:
     assert isinstance(told, dict)
     assert told["TOKEN"] == "t k"
     assert told["DSN"] == "me:pw"
+
+
+def test_every__looks_for_new_data(tmp_path: Path) -> None:
+    step = Step(id="s", action=Script(text="true"))
+    triggers = Triggers(data=("inbox",), every=Duration(900_000))
+    app = replace(
+        app_of([step], triggers=triggers), data=(DataSet(id="inbox", source="file:inbox"),)
+    )
+    states = []
+    for name in (None, "a.txt", None, "b.txt"):
+        if name is not None:
+            (tmp_path / "project" / "inbox").mkdir(exist_ok=True)
+            (tmp_path / "project" / "inbox" / name).write_text("x")
+        write([app], tmp_path)
+        states.append(run(tmp_path, [Job(dag_id="a_p_watch")])["a_p_watch"].tasks["inbox"])
+    assert states == ["skipped", "success", "skipped", "success"]
 
 
 def test_data__versions_are_kept_and_read(tmp_path: Path) -> None:

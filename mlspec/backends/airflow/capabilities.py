@@ -70,9 +70,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.RUN_STATUS: Lowered("states of the run's tasks"),
     Feature.RUN_URL: Native("the run's page (api.base_url)"),
     Feature.SCHEDULE: Native("CronTriggerTimetable"),
-    Feature.EVERY: Partial(
-        "Airflow gets no event for data that no DAG writes, and does not look for it"
-    ),
+    Feature.EVERY: Lowered("a second DAG that looks at the sources and makes asset events"),
     Feature.TRIGGER_DATA: Native("an asset schedule: all assets have an event since the last run"),
     Feature.TRIGGER_MODELS: Unsupported("a new champion is no asset event yet"),
     Feature.PULL_REQUEST: Unsupported(_NO_REPOSITORY_EVENTS),

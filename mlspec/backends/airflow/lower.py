@@ -8,6 +8,7 @@ scheduled DAG, sources that no worker can bring.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from mlspec.backends.airflow.joins import JoinLowering
 from mlspec.backends.airflow.model import (
@@ -17,6 +18,7 @@ from mlspec.backends.airflow.model import (
     Pools,
     Task,
     VerdictTask,
+    WatchTask,
     When,
 )
 from mlspec.backends.airflow.names import check_names, module_name, task_id
@@ -66,6 +68,9 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
                 dag = _dag(application, pipeline, options, suffix, names, pools_file)
                 found.extend(check_names(dag, pipeline))
                 dags.append(dag)
+                watch = _watch(application, pipeline, dag, suffix)
+                if watch is not None:
+                    dags.append(watch)
     if has_errors(found):
         return Result(None, tuple(found))
     support = sorted({f"dags/{dag.support}.py" for dag in dags})
@@ -139,6 +144,50 @@ def _dag(
     )
 
 
+def _watch(application: Application, pipeline: Pipeline, dag: Dag, suffix: str) -> Dag | None:
+    """Return the DAG that looks for data that no pipeline here writes."""
+    if pipeline.triggers.every is None:
+        return None
+    tasks = tuple(
+        WatchTask(
+            id=task_id(noun),
+            data=noun,
+            source=source,
+            asset=_asset(application, noun, suffix),
+        )
+        for noun, source in watched(application, pipeline)
+    )
+    if not tasks:
+        return None
+    return replace(
+        dag,
+        path=dag.path.removesuffix(".py") + "_watch.py",
+        dag_id=f"{dag.dag_id}_watch",
+        description=f"Looks for new data for {dag.dag_id}",
+        schedule=When(every=pipeline.triggers.every),
+        params=(),
+        pools=(),
+        connections=(),
+        secrets=(),
+        settings=(),
+        tasks=tasks,
+    )
+
+
+def watched(application: Application, pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
+    """Return the data nouns that start a pipeline and that nobody here writes, with sources."""
+    made = {
+        output.data
+        for each in application.pipelines
+        for step in each.all_steps
+        for output in step.outputs
+    }
+    found = ((noun, application.dataset(noun).source) for noun in pipeline.triggers.data)
+    return tuple(
+        (noun, source) for noun, source in found if noun not in made and source is not None
+    )
+
+
 def _asset(application: Application, noun: str, suffix: str) -> str:
     return f"{application.name}/{noun}{suffix}"
 
@@ -208,12 +257,40 @@ def _limits(
                     notes=("Airflow refuses a scheduled DAG with a required param",),
                     help=("give the parameter a default",),
                 )
+    if triggers.every is not None:
+        yield from _watch_limits(application, pipeline)
     for step in pipeline.all_steps:
         yield from _step_limits(application, step)
         if step.image is not None:
             yield from check_pod(step, application, staging_image)
         else:
             yield from _shared_worker(step)
+
+
+def _watch_limits(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
+    at = pipeline.triggers.at
+    for noun, source in watched(application, pipeline):
+        if not _is_path(source):
+            yield Diagnostic(
+                code=TARGET_LIMIT,
+                message=f"Airflow cannot look for new data in `{noun}`: its object storage does "
+                f"not read `{source.partition('://')[0]}://`",
+                at=at,
+                help=("start the pipeline by `schedule`, or by an asset event from outside",),
+            )
+    if watched(application, pipeline) and application.environment.store is None:
+        yield Diagnostic(
+            code=NO_STORE,
+            message=f"`{pipeline.id}` looks for new data, and there is no `store` to remember "
+            "what it has seen",
+            at=at,
+            help=("set `environments.<name>.store`",),
+        )
+
+
+def _is_path(source: str) -> bool:
+    scheme, found, _ = source.partition("://")
+    return not found or scheme in OBJECT_STORES
 
 
 def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
@@ -246,8 +323,8 @@ def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
     for item in step.inputs:
         if isinstance(item, DataInput) and item.mode is StageMode.PATH:
             source = application.dataset(item.data).source
-            scheme, found, _ = (source or "").partition("://")
-            if found and scheme not in OBJECT_STORES:
+            if source is not None and not _is_path(source):
+                scheme = source.partition("://")[0]
                 yield Diagnostic(
                     code=TARGET_LIMIT,
                     message=f"`{item.data}` cannot reach `{step.id}` as a path: "

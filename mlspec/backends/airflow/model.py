@@ -216,7 +216,19 @@ class VerdictTask:
     trigger_rule: str = "all_done"
 
 
-Task: TypeAlias = StepTask | GateTask | ApprovalTask | MatrixTask | VerdictTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchTask:
+    """Looks at data that no DAG writes; succeeds, which is an asset event, if it is new."""
+
+    id: str
+    data: str
+    source: str
+    asset: str
+    upstream: tuple[str, ...] = ()
+    trigger_rule: str = "all_success"
+
+
+Task: TypeAlias = StepTask | GateTask | ApprovalTask | MatrixTask | VerdictTask | WatchTask
 
 # ------------------------------------------------------------------ files
 
@@ -234,9 +246,14 @@ class DagParam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
-    """What starts a run: a cron expression, assets that must all be new, either, or nothing."""
+    """What starts a run: a cron expression, assets that must all be new, either, or nothing.
+
+    Attributes:
+        every: a fixed interval, for DAGs that look for data.
+    """
 
     cron: str | None = None
+    every: Duration | None = None
     timezone: str = "UTC"
     assets: tuple[str, ...] = ()
 

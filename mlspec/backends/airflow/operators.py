@@ -27,6 +27,7 @@ from mlspec.backends.airflow.model import (
     StepTask,
     Task,
     VerdictTask,
+    WatchTask,
 )
 from mlspec.backends.airflow.pods import pod_arguments, pod_env, pod_settings
 from mlspec.backends.airflow.quoting import (
@@ -99,6 +100,10 @@ class Printer:
                 return self._matrix(task)
             case ApprovalTask():
                 return self._approval(task)
+            case WatchTask():
+                look = call("pipeline.look", task.data, task.source)
+                outlets: list[Expression] = [call("Asset", task.asset)]
+                return self._python(task, look, [("outlets", outlets)])
             case VerdictTask():
                 extra: Arguments = [("op_kwargs", {"ignore": [*task.ignore]})]
                 return self._python(task, Name("verdict"), extra)

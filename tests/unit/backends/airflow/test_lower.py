@@ -148,6 +148,20 @@ def test_limits__sources_that_no_worker_can_bring() -> None:
         assert told(made) == wanted
 
 
+def test_emit__every_makes_a_dag_that_looks() -> None:
+    made = app(one("s"), triggers=Triggers(data=("d", "own"), every=Duration(900_000)))
+    makes = Pipeline(id="q", steps=(one("m", outputs=(Output(name="o", path="x", data="own"),)),))
+    data = (DataSet(id="d", source="s3://b/k"), DataSet(id="own"))
+    made = replace(made, data=data, pipelines=(*made.pipelines, makes))
+    text = emitted(made)["dags/a_p_watch.py"]
+    assert "schedule=DeltaTriggerTimetable(timedelta(minutes=15))" in text
+    assert list(operators(text)) == ["d"]
+    assert 'outlets=[Asset("a/d")]' in text
+    assert 'schedule=[Asset("a/d"), Asset("a/own")]' in emitted(made)["dags/a_p.py"]
+    database = replace(made, data=(DataSet(id="d", source="postgresql://h/d"), data[1]))
+    assert told(database) == [codes.TARGET_LIMIT.id]
+
+
 def test_emit__approvals_never_default_to_yes() -> None:
     approval = Approval(role="lead", count=2, within=Duration(3_600_000))
     when = (ParamCondition(param="x", op=Op.EQ, value="1"),)
