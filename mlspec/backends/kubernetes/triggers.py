@@ -127,7 +127,8 @@ def _copy_to_source(
 ) -> dict[str, Json]:
     """Return a pod whose artifact goes in by one key and out by another.
 
-    What it runs is Argo's own program, which every container of Argo has, in the step's image.
+    An image need not hold any program that does nothing. Argo runs every command as a child of its
+    own program, so `/proc/self/exe` is that program, wherever a version of Argo puts it.
     """
     written = base(item.path)
     location = source_artifact(source_key(ctx.plain(source, "a source", item.at), written))
@@ -149,7 +150,7 @@ def _copy_to_source(
         "volumes": [{"name": "mlspec", "emptyDir": {}}],
         "container": {
             "image": step.image.reference,
-            "command": ["/var/run/argo/argoexec", "version"],
+            "command": ["/proc/self/exe", "version"],
             "volumeMounts": [mount],
             "securityContext": dict(SAFE_CONTAINER),
         },
