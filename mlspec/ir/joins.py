@@ -12,8 +12,9 @@ Source: docs/explanation/semantics.md; the closure was checked there against rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from mlspec.ir.model import Join, Pipeline, Step
 
@@ -87,6 +88,11 @@ class Failed:
 
     step: str
 
+    @property
+    def size(self) -> int:
+        """Results of steps in the expression when it is written out."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Succeeded:
@@ -94,26 +100,64 @@ class Succeeded:
 
     step: str
 
+    @property
+    def size(self) -> int:
+        """Results of steps in the expression when it is written out."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class _Compound:
+    """An expression over others, which many expressions share: its tree may be exponential.
+
+    Hence its hash and `size`, the results of steps in it when it is written out, are kept.
+    """
+
+    size: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def _keep(self, *parts: Expr) -> None:
+        object.__setattr__(self, "size", sum(part.size for part in parts))
+        object.__setattr__(self, "_hash", hash((type(self).__name__, parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Not(_Compound):
     """Negation."""
 
     term: Expr
+    __hash__ = _Compound.__hash__
+
+    def __post_init__(self) -> None:
+        """Keep size and hash."""
+        self._keep(self.term)
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class All(_Compound):
     """Conjunction; empty is true."""
 
     terms: tuple[Expr, ...]
+    __hash__ = _Compound.__hash__
+
+    def __post_init__(self) -> None:
+        """Keep size and hash."""
+        self._keep(*self.terms)
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(_Compound):
     """Disjunction; empty is false."""
 
     terms: tuple[Expr, ...]
+    __hash__ = _Compound.__hash__
+
+    def __post_init__(self) -> None:
+        """Keep size and hash."""
+        self._keep(*self.terms)
 
 
 Expr = Failed | Succeeded | Not | All | AnyOf
@@ -182,14 +226,19 @@ class JoinClosure:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Compute `bad` for all steps of a pipeline, in its topological order."""
+        """Prepare for the steps of a pipeline, in its topological order."""
         self._steps = {step.id: step for step in pipeline.steps}
-        self._bad: dict[str, Expr] = {}
-        for step in pipeline.steps:
-            self._bad[step.id] = self._bad_of(step)
 
-    def _bad_of(self, step: Step) -> Expr:
-        came_down = any_of(self._bad[need] for need in step.needs)
+    @cached_property
+    def _bad(self) -> dict[str, Expr]:
+        """`bad` of all steps, made when a join first needs it: every step names all above it."""
+        found: dict[str, Expr] = {}
+        for step in self._steps.values():
+            found[step.id] = self._bad_of(step, found)
+        return found
+
+    def _bad_of(self, step: Step, found: Mapping[str, Expr]) -> Expr:
+        came_down = any_of(found[need] for need in step.needs)
         own = Failed(step.id)
         if not step.needs or step.join not in (*_INHERITS, Join.ONE_SUCCESS):
             return own
@@ -203,15 +252,18 @@ class JoinClosure:
         return self._bad[step_id]
 
     def may_start(self, step_id: str) -> Expr:
-        """Return when the step's join holds, all its transitive needs having ended."""
+        """Return when the step's join holds, all its transitive needs having ended.
+
+        Look at its `size` before writing it out: chains of `one_success` double it at each step.
+        """
         step = self._steps[step_id]
         if not step.needs:
             return TRUE
+        if step.join is Join.ALL_SUCCESS:
+            return all_of(Succeeded(need) for need in step.needs)
         bads = [self._bad[need] for need in step.needs]
         some_success = any_of(Succeeded(need) for need in step.needs)
         match step.join:
-            case Join.ALL_SUCCESS:
-                return all_of(Succeeded(need) for need in step.needs)
             case Join.NONE_FAILED:
                 return Not(any_of(bads))
             case Join.NONE_FAILED_MIN_ONE_SUCCESS:

@@ -437,13 +437,15 @@ class Pipeline:
     notify: tuple[str, ...] = ()
     native: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     at: Origin = field(default=NOWHERE, compare=False, repr=False)
+    _by_id: Mapping[str, Step] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Index the steps: a pipeline may have 10,000, and back ends ask for each many times."""
+        object.__setattr__(self, "_by_id", {step.id: step for step in self.steps})
 
     def step(self, step_id: str) -> Step:
         """Return a step by id; raises KeyError."""
-        for step in self.steps:
-            if step.id == step_id:
-                return step
-        raise KeyError(step_id)
+        return self._by_id[step_id]
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
