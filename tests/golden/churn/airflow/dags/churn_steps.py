@@ -20,6 +20,7 @@ Works with Airflow 3.1 and newer; a store that is no local folder goes through
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import operator
@@ -229,6 +230,20 @@ class Pipeline:
     def run_time_matrix(self, **asked: Any) -> Callable[..., list[dict[str, str]]]:
         """Return the callable of a task that makes combinations (`RunTimeMatrix`)."""
         return RunTimeMatrix(self, **asked).rows_of_run
+
+    def look(self, data: str, source: str) -> Callable[..., None]:
+        """Return the callable of a task that skips unless a source has changed."""
+
+        def look(**context: Any) -> None:
+            del context
+            above, last = self.outside(source)
+            seen = (self.app, "data", data, "seen")
+            found = above.fingerprint(last)
+            if found is None or found == self.files().read(*seen):
+                raise AirflowSkipException(f"nothing new in {data}")
+            self.files().write(found, *seen)
+
+        return look
 
     def step(self, **asked: Any) -> dict[str, Any]:
         """Return the hooks of a step's task (`Step`)."""
@@ -1186,6 +1201,19 @@ class LocalStore:
         """Copy what is at one place to another."""
         self.replace(self._at(source), *target)
 
+    def fingerprint(self, *place: str) -> str | None:
+        """Return a text that changes with the names, sizes and times of files."""
+        root = self._at(place)
+        if not root.exists():
+            return None
+        files = [root, *root.rglob("*")] if root.is_dir() else [root]
+        facts = [
+            [path.relative_to(root).as_posix(), stat.st_size, stat.st_mtime_ns]
+            for path in sorted(files)
+            if path.is_file() and (stat := path.stat())
+        ]
+        return _digest(facts)
+
     def _beside(self, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
@@ -1259,11 +1287,28 @@ class ObjectStore:
         path.fs.makedirs(path.parent.path, exist_ok=True)
         path.fs.put(str(source), path.path, recursive=source.is_dir())
 
+    def fingerprint(self, *place: str) -> str | None:
+        """Return a text that changes with the names, sizes and tags (or times) of files."""
+        path = self._at(place)
+        if not path.exists():
+            return None
+        path.fs.invalidate_cache()
+        facts = []
+        for name, told in sorted(path.fs.find(path.path, detail=True).items()):
+            keys = ("ETag", "etag", "md5Hash", "LastModified", "updated", "mtime")
+            tag = next((str(told[key]) for key in keys if told.get(key)), "")
+            facts.append([name, told.get("size"), tag])
+        return _digest(facts)
+
     def duplicate(self, source: tuple[str, ...], target: tuple[str, ...]) -> None:
         """Copy what is at one place to another."""
         path = self._at(source)
         self.remove(*target)
         path.fs.copy(path.path, self._at(target).path, recursive=bool(path.is_dir()))
+
+
+def _digest(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
 Store = LocalStore | ObjectStore
