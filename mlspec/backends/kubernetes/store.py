@@ -58,7 +58,8 @@ class Store:
 
 def store_of(app: Application) -> Store | None:
     """Return the store of an application, None when its address cannot be one on Kubernetes."""
-    below = f"mlspec/{app.name}/{app.environment.name}"
+    # Runs have unique keys, so environments may share a store, and need not differ in their keys.
+    below = f"mlspec/{app.name}"
     if app.environment.store is None:
         return Store(scheme="", bucket="", root=below)
     address = urlsplit(app.environment.store)
