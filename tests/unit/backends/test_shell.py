@@ -94,7 +94,7 @@ def test_with_timeout__ends_the_whole_group(tmp_path) -> None:
     inner = f"bash -c 'sleep 20 & echo $! > {tmp_path}/pid; wait'"
     done = bash(with_timeout(inner, Duration(300)))
     assert done.returncode == 124
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 18
     pid = (tmp_path / "pid").read_text().strip()
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and bash(f"kill -0 {pid}").returncode == 0:

@@ -179,7 +179,7 @@ def test_run__timeout(tmp_path: Path) -> None:
     assert ran.outcomes == {"a": "failed"}
     assert ran.reason("a") == "timed out after 300ms"
     assert ran.log("a") == "mlspec: timed out after 300ms\n"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 def test_run__repository_input_is_missing(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_run__an_observer_that_fails_leaves_nothing_running(tmp_path: Path) -> N
     began = time.monotonic()
     with pytest.raises(ZeroDivisionError):
         run_app(app_of(script("a", "sleep 30"), script("b", "true")), tmp_path, on_event=burst)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 def test_run__records_are_whole_at_every_event(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_next_of__a_signal_that_another_thread_gets_is_noticed() -> None:
         thread.start()
         began = time.monotonic()
         assert Clock().next_of(events, 60.0) == "signal"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 25
         thread.join()
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -97,7 +97,7 @@ def test_run__ends_the_whole_tree(tmp_path: Path, how: str) -> None:
         timeout=1.0 if how == "timeout" else None,
         grace=0.3,
     )
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 25
     assert (ended.timed_out, ended.cancelled) == (how == "timeout", how == "cancel")
     assert marked(f"test-{tmp_path.name}") == []
 
@@ -123,7 +123,7 @@ def test_cancel__asked_twice_hurries(tmp_path: Path) -> None:
     began = time.monotonic()
     ended = _run(tmp_path, "trap '' TERM; while true; do sleep 0.05; done", cancel, grace=60.0)
     assert ended.cancelled
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 @LINUX
