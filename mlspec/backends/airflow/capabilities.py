@@ -79,7 +79,7 @@ SUPPORT: dict[Feature, Support] = {
         "messages need a provider and a connection; Airflow shows runs and approvals itself",
         harmless=True,
     ),
-    Feature.IDENTITY: Partial("service_account for pods; a worker keeps its own identity"),
+    Feature.IDENTITY: Lowered("service_account_name of pods; a worker keeps its own identity"),
 }
 
 CAPABILITIES = Capabilities(

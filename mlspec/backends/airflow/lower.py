@@ -1,16 +1,16 @@
 """Lowers applications to DAG files.
 
-Input: finished IR, one application for each environment. Output: the model, or what only
-Airflow's limits show: names that are too long, files without a store, required parameters of a
-scheduled DAG, sources that no worker can bring.
+Input: finished IR, one application for each environment. Output: the model, or what `limits` and
+`names` found to be impossible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mlspec.backends.airflow.joins import JoinLowering
+from mlspec.backends.airflow.limits import check_limits, watched
 from mlspec.backends.airflow.model import (
     Bundle,
     Dag,
@@ -22,27 +22,13 @@ from mlspec.backends.airflow.model import (
     When,
 )
 from mlspec.backends.airflow.names import check_names, module_name, task_id
-from mlspec.backends.airflow.pods import check_pod
 from mlspec.backends.airflow.tasks import Surroundings, lower_step, step_task
 from mlspec.backends.base import LowerOptions
-from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE, PARTIAL, TARGET_LIMIT
-from mlspec.diagnostics.model import Diagnostic, Result, Severity, has_errors
+from mlspec.diagnostics.model import Diagnostic, Result, has_errors
 from mlspec.ir.model import (
     Application,
-    DataInput,
-    MetricCondition,
     Pipeline,
-    Script,
-    StageMode,
-    Step,
-    StepInput,
 )
-
-LONGEST_SCRIPT = 120_000
-"""Linux allows 128 KiB for one argument (MAX_ARG_STRLEN); the script is one of `bash -c`."""
-
-OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss", "adl", "wasb", "wasbs", "hdfs", "file")
-"""Schemes that `ObjectStoragePath` reads once the provider is installed."""
 
 
 def lower(applications: tuple[Application, ...], options: LowerOptions) -> Result[Bundle]:
@@ -53,7 +39,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     several = len(applications) > 1
     for application in applications:
         suffix = f"_{application.environment.name}" if several else ""
-        locks = _locks(application, suffix)
+        locks = _locks(application)
         names = {lock: f"{application.name}_{lock}{suffix}" for lock in locks}
         pools_file = f"pools/{application.name}{suffix}.json"
         if locks:
@@ -63,7 +49,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
             )
             pools.append(Pools(path=pools_file, pools=described))
         for pipeline in application.pipelines:
-            found.extend(_limits(application, pipeline, _staging_image(options)))
+            found.extend(check_limits(application, pipeline, _staging_image(options)))
             if not has_errors(found):
                 dag = _dag(application, pipeline, options, suffix, names, pools_file)
                 found.extend(check_names(dag, pipeline))
@@ -79,8 +65,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     )
 
 
-def _locks(application: Application, suffix: str) -> tuple[str, ...]:
-    del suffix
+def _locks(application: Application) -> tuple[str, ...]:
     steps = (step for pipeline in application.pipelines for step in pipeline.all_steps)
     return tuple(sorted({step.lock for step in steps if step.lock is not None}))
 
@@ -174,20 +159,6 @@ def _watch(application: Application, pipeline: Pipeline, dag: Dag, suffix: str) 
     )
 
 
-def watched(application: Application, pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
-    """Return the data nouns that start a pipeline and that nobody here writes, with sources."""
-    made = {
-        output.data
-        for each in application.pipelines
-        for step in each.all_steps
-        for output in step.outputs
-    }
-    found = ((noun, application.dataset(noun).source) for noun in pipeline.triggers.data)
-    return tuple(
-        (noun, source) for noun, source in found if noun not in made and source is not None
-    )
-
-
 def _asset(application: Application, noun: str, suffix: str) -> str:
     return f"{application.name}/{noun}{suffix}"
 
@@ -237,126 +208,3 @@ def _approvers(options: LowerOptions) -> Mapping[str, tuple[str, ...]]:
         role: tuple(str(one) for one in (people if isinstance(people, list | tuple) else [people]))
         for role, people in told.items()
     }
-
-
-# ------------------------------------------------------------------ limits
-
-
-def _limits(
-    application: Application, pipeline: Pipeline, staging_image: str | None
-) -> Iterator[Diagnostic]:
-    triggers = pipeline.triggers
-    if triggers.schedule is not None or triggers.data:
-        for param in pipeline.params:
-            if param.default is None:
-                yield Diagnostic(
-                    code=TARGET_LIMIT,
-                    message=f"`{param.name}` has no default, but runs of `{pipeline.id}` "
-                    "start by themselves",
-                    at=param.at,
-                    notes=("Airflow refuses a scheduled DAG with a required param",),
-                    help=("give the parameter a default",),
-                )
-    if triggers.every is not None:
-        yield from _watch_limits(application, pipeline)
-    for step in pipeline.all_steps:
-        yield from _step_limits(application, step)
-        if step.image is not None:
-            yield from check_pod(step, application, staging_image)
-        else:
-            yield from _shared_worker(step)
-
-
-def _watch_limits(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
-    at = pipeline.triggers.at
-    for noun, source in watched(application, pipeline):
-        if not _is_path(source):
-            yield Diagnostic(
-                code=TARGET_LIMIT,
-                message=f"Airflow cannot look for new data in `{noun}`: its object storage does "
-                f"not read `{source.partition('://')[0]}://`",
-                at=at,
-                help=("start the pipeline by `schedule`, or by an asset event from outside",),
-            )
-    if watched(application, pipeline) and application.environment.store is None:
-        yield Diagnostic(
-            code=NO_STORE,
-            message=f"`{pipeline.id}` looks for new data, and there is no `store` to remember "
-            "what it has seen",
-            at=at,
-            help=("set `environments.<name>.store`",),
-        )
-
-
-def _is_path(source: str) -> bool:
-    scheme, found, _ = source.partition("://")
-    return not found or scheme in OBJECT_STORES
-
-
-def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
-    if application.environment.store is None and _passes_files(application, step):
-        yield Diagnostic(
-            code=NO_STORE,
-            message=f"`{step.id}` hands files on, and there is no `store` to keep them in",
-            at=step.at,
-            help=(
-                "set `environments.<name>.store`, such as `s3://bucket/path/`",
-                "`file:<folder>` will do if all workers share that folder",
-            ),
-        )
-    if isinstance(step.action, Script) and len(step.action.text.encode()) > LONGEST_SCRIPT:
-        yield Diagnostic(
-            code=TARGET_LIMIT,
-            message=f"the script of `{step.id}` is longer than one argument of a program can be",
-            at=step.action.at,
-            help=("move it into a file of the repository",),
-        )
-    native = step.native.get("airflow")
-    if step.lock is not None and isinstance(native, Mapping) and "pool" in native:
-        yield Diagnostic(
-            code=BAD_NATIVE,
-            message=f"`{step.id}` has a `lock` and a `native.airflow.pool`: "
-            "a task is in one pool only",
-            at=step.at / "native",
-            help=("remove one of them",),
-        )
-    for item in step.inputs:
-        if isinstance(item, DataInput) and item.mode is StageMode.PATH:
-            source = application.dataset(item.data).source
-            if source is not None and not _is_path(source):
-                scheme = source.partition("://")[0]
-                yield Diagnostic(
-                    code=TARGET_LIMIT,
-                    message=f"`{item.data}` cannot reach `{step.id}` as a path: "
-                    f"Airflow's object storage does not read `{scheme}://`",
-                    at=item.at,
-                    help=(f"use `{{from: {item.data}, as: uri}}`",),
-                )
-
-
-def _shared_worker(step: Step) -> Iterator[Diagnostic]:
-    """Warn about resources that a task without a pod cannot have of its own."""
-    asked = step.resources
-    if asked.gpu or asked.memory is not None:
-        yield Diagnostic(
-            code=PARTIAL,
-            message=f"`{step.id}` has no image: it shares memory and GPUs of its Airflow worker",
-            at=asked.at,
-            help=("give it an image, or a `queue` of fitting workers (`native.airflow.queue`)",),
-            severity_override=Severity.WARNING,
-        )
-
-
-def _passes_files(application: Application, step: Step) -> bool:
-    dynamic = step.matrix is not None and step.matrix.dynamic is not None
-    managed = any(
-        isinstance(item, DataInput) and application.dataset(item.data).source is None
-        for item in step.inputs
-    )
-    return (
-        dynamic
-        or managed
-        or bool(step.outputs or step.metrics or step.report)
-        or any(isinstance(item, StepInput) for item in step.inputs)
-        or any(isinstance(condition, MetricCondition) for condition in step.when)
-    )

@@ -18,11 +18,11 @@ from mlspec.backends.airflow.quoting import (
     pod_text,
     template_changes,
 )
-from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE, PARTIAL, TARGET_LIMIT
+from mlspec.diagnostics.codes.targets import BAD_NATIVE, PARTIAL, TARGET_LIMIT
 from mlspec.diagnostics.model import Diagnostic, Severity
 from mlspec.emit.python import Block, Call, Expression, Name
-from mlspec.ir.model import Application, Json, Script, Step
-from mlspec.ir.values import literal
+from mlspec.ir.model import Json, Script, Step
+from mlspec.ir.values import Namespace, literal
 
 Arguments = list[tuple[str, Expression]]
 
@@ -141,33 +141,14 @@ def _quoted(value: Json) -> Expression:
 # ------------------------------------------------------------------ what no pod can do
 
 
-def check_pod(
-    step: Step, application: Application, staging_image: str | None
-) -> Iterator[Diagnostic]:
+def brings(step: Step) -> bool:
+    """Return whether files must be brought to a step's pod or taken from it."""
+    used = {ref.name for ref in step.refs if ref.namespace is Namespace.INPUTS}
+    return bool(step.outputs) or any(item.name in used for item in step.inputs)
+
+
+def check_pod(step: Step) -> Iterator[Diagnostic]:
     """Report what a step with an image asks for and a pod on Airflow cannot have."""
-    store = application.environment.store
-    passes = bool(step.outputs) or any(
-        item.name in {ref.name for ref in step.refs if ref.namespace.value == "inputs"}
-        for item in step.inputs
-    )
-    if passes and staging_image is None:
-        yield Diagnostic(
-            code=TARGET_LIMIT,
-            message=f"`{step.id}` runs in a pod and passes files, but nothing says which image "
-            "brings and takes them",
-            at=step.at,
-            help=(
-                "set `staging_image` in `targets.pipelines`",
-                "any image with Python, fsspec and the store's package (such as s3fs) will do",
-            ),
-        )
-    if passes and store is not None and store.startswith("file:"):
-        yield Diagnostic(
-            code=NO_STORE,
-            message=f"the pod of `{step.id}` cannot reach the store `{store}`",
-            at=step.at,
-            help=("use a store that workers and pods share, such as `s3://bucket/path/`",),
-        )
     written = {output.path for output in step.outputs}
     if step.metrics is not None and step.metrics not in written:
         yield Diagnostic(
