@@ -8,7 +8,6 @@ blocks need an engine and are not run.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -58,12 +57,6 @@ def test_page__its_specs_validate_and_its_commands_show_what_it_says(page, tmp_p
     home.mkdir()
     folder.mkdir()
     (home / "gitconfig").write_text(GIT, encoding="utf-8")
-    if page == ROOT / "README.md":  # its reader is in a clone
-        shutil.copytree(
-            ROOT / "examples",
-            folder / "examples",
-            ignore=shutil.ignore_patterns(".mlspec", "__pycache__", "out", "dags", "mlspec.lock"),
-        )
     for number, block in enumerate(blocks(page)):
         where = f"{name(page)}:{block.line}"
         if block.file is not None:
