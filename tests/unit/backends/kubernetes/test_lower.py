@@ -395,6 +395,37 @@ def test_data__written_here_starts_the_pipelines_that_wait_for_it() -> None:
     }
 
 
+def test_data__with_a_source_is_copied_there_after_the_step() -> None:
+    output = Output(name="x", path="o/x.csv", data="d")
+    data = (DataSet(id="d", source="s3://lake/d/"),)
+    spec = workflow(app(step("one", outputs=(output,)), data=data))
+    copies = template(spec, "one-publish-d")
+    (came,) = copies["inputs"]["artifacts"]
+    (went,) = copies["outputs"]["artifacts"]
+    assert came["s3"]["key"].endswith("/one/x/x.csv")
+    assert went["s3"]["bucket"] == "lake"
+    assert went["s3"]["key"] == "d/x.csv"
+    assert came["path"] == went["path"]
+    assert tasks(spec)["one-publish-d"]["depends"] == "one.Succeeded"
+
+
+def test_data__that_argo_cannot_write_is_refused() -> None:
+    output = Output(name="x", path="o/x.csv", data="d")
+    data = (DataSet(id="d", source="https://example.org/d"),)
+    (problem,) = found(app(step("one", outputs=(output,)), data=data))
+    assert "as: uri" in problem.help[0]
+
+
+def test_data__written_to_an_address_gets_the_address() -> None:
+    output = Output(name="x", path="o/x", data="d", mode=StageMode.URI)
+    data = (DataSet(id="d", source="postgresql://h/d"),)
+    action = Script(text="x", refs=(Ref(Namespace.OUTPUTS, "x"),))
+    spec = workflow(app(step("one", outputs=(output,), action=action), data=data))
+    values = {v["name"]: v["value"] for v in template(spec, "one")["container"]["env"]}
+    assert values["MLSPEC_OUTPUTS_X"] == "postgresql://h/d"
+    assert "outputs" not in template(spec, "one")
+
+
 def test_data__several_triggers_are_refused() -> None:
     triggers = Triggers(data=("a", "b"))
     (problem,) = found(app(step("one"), triggers=triggers))
@@ -414,6 +445,32 @@ def test_store__is_the_artifact_repository() -> None:
     }
     stored = yaml.safe_load(made["ConfigMap/churn-artifacts"]["data"]["store"])
     assert stored["s3"]["bucket"] == "b"
+
+
+def test_store__of_another_cloud() -> None:
+    made = objects(app(step("one"), environment=Environment(store="gs://b")))
+    stored = yaml.safe_load(made["ConfigMap/churn-artifacts"]["data"]["store"])
+    assert stored == {"gcs": {"bucket": "b"}}
+
+
+def test_identity__annotates_the_steps_account() -> None:
+    identity = (
+        ("service_account", "reader"),
+        ("aws_role", "arn"),
+        ("gcp_service_account", "x@y"),
+        ("azure_client_id", "id"),
+    )
+    made = objects(app(step("one"), environment=Environment(identity=identity)))
+    account = made["ServiceAccount/reader"]
+    assert account["metadata"]["annotations"] == {
+        "eks.amazonaws.com/role-arn": "arn",
+        "iam.gke.io/gcp-service-account": "x@y",
+        "azure.workload.identity/client-id": "id",
+    }
+    assert account["automountServiceAccountToken"] is False
+    spec = made["WorkflowTemplate/churn-p"]["spec"]
+    assert spec["serviceAccountName"] == "reader"
+    assert spec["executor"] == {"serviceAccountName": "churn-executor"}
 
 
 def test_matrix__values_that_argo_reads_are_refused() -> None:
