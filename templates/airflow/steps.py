@@ -517,7 +517,7 @@ class Step(Check):
         task.cwd = str(workspace)  # first: `clean` finds the folder here
         self.row = {key: task.env[f"{MATRIX}{key.upper()}"] for key in self.matrix}
         self._make_workspace(workspace)
-        if self.pipeline.store:
+        if self.outputs or self.metrics or self.report:
             self.pipeline.files().remove(*self._place(context, row=self.row))
         inherited = (task.env or {}).items()
         own = {name: value for name, value in inherited if not name.startswith(MATRIX)}

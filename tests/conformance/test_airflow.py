@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.ir.features import Feature
 from mlspec.ir.model import Application
 from tests.support.airflow_harness import Job, renamed, run, write
 from tests.support.everything import everything
-from tests.support.graphs import TRAPS, problems, random_application, read_events
+from tests.support.graphs import TRAPS, features_of, problems, random_application, read_events
 
 pytestmark = pytest.mark.engine("airflow")
 
@@ -23,9 +24,11 @@ BATCH = 25
 """Graphs for each Airflow process: starting one takes longer than a graph."""
 
 
-def differences(apps: Mapping[str, Application], folder: Path) -> dict[str, list[str]]:
+def differences(
+    apps: Mapping[str, Application], folder: Path, store: str = "file:../store"
+) -> dict[str, list[str]]:
     """Run applications in one process; what differs from the expectation, by name."""
-    named = {name: renamed(app, name) for name, app in apps.items()}
+    named = {name: renamed(app, name, store) for name, app in apps.items()}
     write(list(named.values()), folder)
     events = {name: folder / f"{name}.events" for name in named}
     jobs = [
@@ -51,6 +54,17 @@ def test_random_graphs(first: int, tmp_path: Path) -> None:
 def test_traps(part: int, tmp_path: Path) -> None:
     chosen = {name: TRAPS[name] for name in sorted(TRAPS)[part::3]}
     assert differences(chosen, tmp_path) == {}
+
+
+def test_traps__with_an_object_store(tmp_path: Path) -> None:
+    """fsspec's other name for local files makes the support use it as it uses `s3://`."""
+    names = [
+        name
+        for name, app in sorted(TRAPS.items())
+        if Feature.STEP_INPUT in features_of(app) or Feature.WHEN_METRIC in features_of(app)
+    ]
+    chosen = {name: TRAPS[name] for name in names[::2]}
+    assert differences(chosen, tmp_path, store=f"local://{tmp_path}/objects") == {}
 
 
 def test_emitted_files__formatted_and_clean_under_ruff(tmp_path: Path) -> None:
