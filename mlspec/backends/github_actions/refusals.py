@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterator
 
 from mlspec.backends.github_actions.jobs import HOSTED_MINUTES, TARGET
+from mlspec.backends.github_actions.quoting import MAX_EXPRESSION
 from mlspec.backends.github_actions.values import is_product, secret_name
 from mlspec.diagnostics.codes.targets import NAME_CLASH, PARTIAL, TARGET_LIMIT, UNSUPPORTED
 from mlspec.diagnostics.model import Code, Diagnostic, Severity
+from mlspec.ir.joins import JoinClosure
 from mlspec.ir.model import Application, Approval, DataInput, Pipeline, Step
 from mlspec.source import Origin
 
@@ -22,6 +24,7 @@ MAX_FILE = 512_000
 """Bytes of a workflow file, as GitHub's own message says."""
 _SMALLEST_JOB = 250
 """Bytes: no job is shorter, so a pipeline of very many steps is refused before it is lowered."""
+_SHORTEST_RESULT = len("needs.a.result == 'failure'")
 _TAKEN = ("GITHUB_", "RUNNER_", "ACTIONS_")
 _ARTIFACT_UNSAFE = re.compile(r'[":<>|*?\r\n]')
 """Characters that `actions/upload-artifact` refuses in a path."""
@@ -46,6 +49,8 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
             pipeline.at,
             "split the pipeline, or compile it for another target",
         )
+    else:
+        yield from _check_joins(pipeline)
     environment = application.environment
     if pipeline.triggers.push and environment.after is not None:
         yield _warning(
@@ -56,6 +61,20 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
     yield from _check_secrets(pipeline)
     for step in pipeline.all_steps:
         yield from _check_step(application, pipeline, step)
+
+
+def _check_joins(pipeline: Pipeline) -> Iterator[Diagnostic]:
+    """Yield an error for each join too long to write: some double in length at each step."""
+    closure = JoinClosure(pipeline)
+    for step in pipeline.steps:
+        if closure.may_start(step.id).size * _SHORTEST_RESULT > MAX_EXPRESSION:
+            yield _error(
+                TARGET_LIMIT,
+                f"the join of step `{step.id}` depends on too many results: GitHub Actions allows "
+                f"{MAX_EXPRESSION:,} characters for a condition",
+                step.at,
+                "put a step with `join: all_done` in between, or split the pipeline",
+            )
 
 
 def _check_step(application: Application, pipeline: Pipeline, step: Step) -> Iterator[Diagnostic]:

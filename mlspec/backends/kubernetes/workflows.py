@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from mlspec.backends.base import LowerOptions
+from mlspec.backends.kubernetes.conditions import MAX_TERMS
 from mlspec.backends.kubernetes.containers import (
     RUN_DATE,
     approval_template,
@@ -40,6 +41,7 @@ from mlspec.backends.kubernetes.triggers import (
 )
 from mlspec.diagnostics.codes.targets import BAD_NATIVE, NAME_TOO_LONG
 from mlspec.diagnostics.model import Diagnostic
+from mlspec.ir.joins import JoinClosure
 from mlspec.ir.model import Application, Json, Pipeline, Step
 from mlspec.ir.values import Namespace, Ref
 
@@ -58,6 +60,8 @@ def lower_pipeline(
     ctx = PipelineContext(
         app=app, pipeline=pipeline, options=options, store=store, names=NameTable(ids)
     )
+    if _too_large(ctx):
+        return (), {}, tuple(ctx.found)
     plan = plan_pipeline(ctx)
     starters = starters_of(ctx, plan)
     close_plan(ctx, plan, tuple(task for task, _ in starters))
@@ -255,9 +259,24 @@ _MAX_BYTES = 900_000
 """etcd takes about 1 MiB for an object; the status of a run needs room as well."""
 
 
-def _check_limits(ctx: PipelineContext, plan: Plan, templates: list[Json]) -> None:
-    from mlspec.backends.kubernetes.conditions import MAX_TERMS
+def _too_large(ctx: PipelineContext) -> bool:
+    """Refuse what is certainly too large before it is lowered: some joins double at each step."""
+    closure = JoinClosure(ctx.pipeline)
+    verdict = sum(2 for step in ctx.pipeline.steps if not step.allow_failure)
+    if verdict <= MAX_TERMS and all(
+        closure.may_start(step.id).size <= MAX_TERMS for step in ctx.pipeline.steps
+    ):
+        return False
+    ctx.limit(
+        f"`{ctx.pipeline.id}` needs a condition over more than {MAX_TERMS} results of steps,"
+        " which is as many as Argo Workflows evaluates",
+        ctx.pipeline.at,
+        "split the pipeline",
+    )
+    return True
 
+
+def _check_limits(ctx: PipelineContext, plan: Plan, templates: list[Json]) -> None:
     if len(ctx.full_name) > MAX_NAME:
         ctx.limit(
             f"the name `{ctx.full_name}` has more than {MAX_NAME} characters",
