@@ -15,7 +15,7 @@ import keyword
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -308,6 +308,8 @@ _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"}
 
 def string(text: str) -> str:
     """Return a string literal on one line, with the quotes that `ruff format` chooses."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join(_escaped(char, quote) for char in text) + quote
 
@@ -472,5 +474,14 @@ def _spelled(value: object) -> tuple[str, str]:
     return type(value).__name__, repr(value)
 
 
-def _constants(tree: ast.AST) -> list[tuple[str, str]]:
-    return [_spelled(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+def _constants(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield all constants; as `ast.walk`, which looks into every leaf, but twice as fast."""
+    todo: list[object] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Constant):
+            yield _spelled(node.value)
+        elif isinstance(node, list):
+            todo += node
+        elif isinstance(node, ast.AST) and not isinstance(node, ast.Name):
+            todo += [getattr(node, name) for name in node._fields]
