@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,9 @@ CHOSEN = (
     "run-time-matrix",
     "run-time-matrix-empty",
 )
+AT_A_TIME = 4
+"""Runs that go on at the same time."""
+
 PATIENCE = float(os.environ.get("MLSPEC_SCHEDULER_SECONDS", "900"))
 
 
@@ -163,7 +166,9 @@ def server(folder: Path) -> Iterator[Server]:
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__PARALLELISM": "3",
+        # On a busy machine a task that waits 5 s for the server would fail before it starts.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
@@ -210,12 +215,14 @@ def test_scheduler__graphs_locks_and_assets(server: Server, folder: Path) -> Non
         return True if {dag["dag_id"] for dag in found} >= set(wanted) else None
 
     server.until("all DAGs", known)
-    for dag_id in wanted[:-1]:
-        server.until(f"a run of {dag_id}", lambda dag_id=dag_id: server.start(dag_id))
-    states: Mapping[str, list[str]] = {
-        dag_id: server.until(dag_id, lambda dag_id=dag_id: server.ended(dag_id))
-        for dag_id in wanted
-    }
+    states: dict[str, list[str]] = {}
+    for first in range(0, len(wanted), AT_A_TIME):
+        some = wanted[first : first + AT_A_TIME]
+        for dag_id in some:
+            if dag_id != "chain_use":  # its asset starts it
+                server.until(f"a run of {dag_id}", lambda dag_id=dag_id: server.start(dag_id))
+        for dag_id in some:
+            states[dag_id] = server.until(dag_id, lambda dag_id=dag_id: server.ended(dag_id))
     wrong = {}
     for name, app in apps.items():
         found = problems(

@@ -10,6 +10,7 @@ import json
 from functools import cache
 
 from mlspec.backends.airflow.model import (
+    ApprovalTask,
     Bundle,
     Dag,
     DagParam,
@@ -165,6 +166,8 @@ def _docstring(dag: Dag) -> Docstring:
             "Steps run in a copy of the project's folder: environment variable MLSPEC_PROJECT,",
             f"else {docstring_line(dag.project)} from the folder of this file.",
         ]
+    if any(isinstance(task, ApprovalTask) for task in dag.tasks):
+        lines += ["", "Needs apache-airflow-providers-standard 1.12.2 or newer, for approvals."]
     if dag.pools:
         lines += ["", f"Needs pools (airflow pools import {docstring_line(dag.pools_file)}):"]
         lines += [f"- {docstring_line(pool)}" for pool in dag.pools]
