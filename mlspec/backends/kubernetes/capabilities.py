@@ -15,7 +15,7 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.ARGV: Native("`container.command`; references are `$(VARIABLE)`"),
     Feature.IMAGE: Native("`container.image`, as user 65532 without rights"),
     Feature.NO_IMAGE: Unsupported("on Kubernetes every step runs in an image"),
-    Feature.REPO_INPUT: Lowered("a git artifact of `targets.pipelines.repository`"),
+    Feature.REPO_INPUT: Lowered("in a built image its path, else a git artifact of `repository`"),
     Feature.STEP_INPUT: Lowered(
         "an artifact by key; present if the producing task's status is Succeeded"
     ),
@@ -66,7 +66,8 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.RUN_URL: Lowered("below `targets.pipelines.uri`; empty without it"),
     Feature.SCHEDULE: Native("a CronWorkflow; runs wait for each other at a mutex"),
     Feature.EVERY: Partial(
-        "a run starts at every look: Argo Workflows cannot tell whether there is anything new"
+        "a run starts at every look: Argo Workflows cannot tell whether there is anything new",
+        harmless=True,
     ),
     Feature.TRIGGER_DATA: Lowered("the pipeline that writes the data starts this one"),
     Feature.TRIGGER_MODELS: Unsupported("Argo Workflows does not watch the model registry"),

@@ -37,6 +37,7 @@ from mlspec.ir.model import (
     Step,
     StepInput,
 )
+from mlspec.ir.values import Namespace, Ref
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,9 +76,9 @@ def stage(step: Step, ctx: PipelineContext) -> Staging:
             case StepInput():
                 _stage_step_input(item, step, staging, ctx)
             case RepoInput():
-                _stage_repo_input(item, staging, ctx)
+                _stage_repo_input(item, step, staging, ctx)
             case DataInput():
-                _stage_data_input(item, staging, ctx)
+                _stage_data_input(item, step, staging, ctx)
     for output in step.outputs:
         _stage_output(output, step, staging, ctx)
     _stage_files(step, staging, ctx)
@@ -153,8 +154,28 @@ def _stage_folder(
     staging.artifacts.append({**index, "raw": {"data": data}})
 
 
-def _stage_repo_input(item: RepoInput, staging: Staging, ctx: PipelineContext) -> None:
+def _has_checkout(step: Step) -> bool:
+    """Whether the step's image is built from the project, so that its files are in it."""
+    return step.image is not None and step.image.build is not None
+
+
+def _in_checkout(source: str) -> bool:
+    """Whether an address is a path of the project."""
+    return source.startswith("file:") and not source.startswith("file:/")
+
+
+def _stage_repo_input(item: RepoInput, step: Step, staging: Staging, ctx: PipelineContext) -> None:
+    """Bring a path of the repository, if the step asks where it is.
+
+    An image that is built from the project has the checkout as its working directory.
+    """
+    if not any(ref == Ref(Namespace.INPUTS, item.name) for ref in step.refs):
+        return
     repository = ctx.options.settings.get("repository")
+    if not isinstance(repository, str) and _has_checkout(step):
+        path = ctx.plain(item.path, "an input's path", item.at)
+        staging.variables[f"inputs.{item.name}"] = kubernetes_text(path)
+        return
     if not isinstance(repository, str):
         ctx.limit(
             f"the input `{item.name}` is a path of the repository, which a pod does not have",
@@ -174,7 +195,7 @@ def _stage_repo_input(item: RepoInput, staging: Staging, ctx: PipelineContext) -
     staging.variables[f"inputs.{item.name}"] = kubernetes_text(f"{folder}/checkout/{path}")
 
 
-def _stage_data_input(item: DataInput, staging: Staging, ctx: PipelineContext) -> None:
+def _stage_data_input(item: DataInput, step: Step, staging: Staging, ctx: PipelineContext) -> None:
     dataset = ctx.app.dataset(item.data)
     variable = f"inputs.{item.name}"
     if dataset.source is None:
@@ -185,6 +206,9 @@ def _stage_data_input(item: DataInput, staging: Staging, ctx: PipelineContext) -
         staging.variables[variable] = kubernetes_text(source)
         return
     location = source_artifact(source)
+    if location is None and _in_checkout(source) and _has_checkout(step):
+        staging.variables[variable] = kubernetes_text(source.removeprefix("file:"))
+        return
     if location is None:
         ctx.limit(
             f"Argo Workflows cannot stage `{item.data}` from where it is",

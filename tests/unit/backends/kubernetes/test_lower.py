@@ -16,6 +16,7 @@ from mlspec.ir.model import (
     Application,
     Approval,
     Argv,
+    Build,
     Combination,
     DataInput,
     DataSet,
@@ -339,9 +340,15 @@ def test_metrics__alone_are_read_in_the_images_own_folder() -> None:
 
 
 def test_repository__needs_to_be_named() -> None:
-    application = app(step("one", inputs=(RepoInput(name="raw", path="data/raw.csv"),)))
+    raw = Ref(Namespace.INPUTS, "raw")
+    action = Script(text='cat "${MLSPEC_INPUTS_RAW}"', refs=(raw,))
+    inputs = (RepoInput(name="raw", path="data/raw.csv"),)
+    application = app(step("one", action=action, inputs=inputs))
     (problem,) = found(application)
     assert problem.code.id == "ML099"
+    assert found(app(step("one", inputs=inputs))) == (), "nobody asks where it is"
+    built = app(step("one", action=action, inputs=inputs, image=Image(reference="a:1", build=Build())))
+    assert found(built) == (), "the checkout is in an image that is built from it"
     spec = workflow(application, repository="https://example.org/a.git", revision="v1")
     (artifact,) = template(spec, "one")["inputs"]["artifacts"]
     assert artifact["git"] == {"repo": "https://example.org/a.git", "revision": "v1"}
