@@ -72,6 +72,45 @@ def test_approval__approve_reject_timeout(tmp_path: Path) -> None:
     assert allowed.tasks["after"] == "success"
 
 
+def test_approval__of_the_environment_comes_before_anything(tmp_path: Path) -> None:
+    def step(name: str, *needs: str, join: Join) -> Step:
+        return Step(id=name, action=Script(text="true"), needs=needs, join=join)
+
+    joins = [join for join in Join if join is not Join.ALL_SUCCESS]
+    steps = (
+        Step(id="a", action=Script(text="true")),
+        Step(id="b", action=Script(text="exit 1"), allow_failure=True),
+        *(step(join.value.replace("_", "-"), "a", "b", join=join) for join in joins),
+        *(
+            step(f"n-{n}", j.value.replace("_", "-"), join=Join.NONE_FAILED)
+            for n, j in enumerate(joins)
+        ),
+    )
+
+    def made(name: str, *approvals: Approval) -> Application:
+        environment = Environment(name="prod", store="file:s", approvals=approvals)
+        return Application(
+            name=name, environment=environment, pipelines=(Pipeline(id="p", steps=steps),)
+        )
+
+    yes, no = ran(
+        tmp_path,
+        (made("yes", LEAD), {"environment__approve": "Approve"}),
+        (
+            made("no", LEAD, LEAD),
+            {
+                "environment__approve_first": "Reject",
+                "environment__approve_second": "Approve",
+            },
+        ),
+    )
+    assert yes.state == "success"
+    assert yes.tasks["a"] == yes.tasks["one_failed"] == yes.tasks["all_done"] == "success"
+    assert no.state == "failed"
+    ran_anyway = {task for task, state in no.tasks.items() if state == "success"}
+    assert ran_anyway <= {"environment__approve_second"}
+
+
 def test_approval__two_are_needed_from_two_people(tmp_path: Path) -> None:
     two = Approval(role="lead", count=2, within=Duration(3_600_000))
     both = {"gate__approve_first": "Approve", "gate__approve_second": "Approve"}

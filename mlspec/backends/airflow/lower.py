@@ -22,9 +22,15 @@ from mlspec.backends.airflow.model import (
     When,
 )
 from mlspec.backends.airflow.names import check_names, module_name, task_id
-from mlspec.backends.airflow.tasks import Surroundings, lower_step, step_task
+from mlspec.backends.airflow.tasks import (
+    Surroundings,
+    environment_tasks,
+    lower_step,
+    step_task,
+)
 from mlspec.backends.base import LowerOptions
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
+from mlspec.ir.gates import gated
 from mlspec.ir.model import (
     Application,
     Pipeline,
@@ -37,7 +43,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     dags: list[Dag] = []
     pools: list[Pools] = []
     several = len(applications) > 1
-    for application in applications:
+    for application in map(gated, applications):
         suffix = f"_{application.environment.name}" if several else ""
         locks = _locks(application)
         names = {lock: f"{application.name}_{lock}{suffix}" for lock in locks}
@@ -179,7 +185,9 @@ def _tasks(
         approvers=_approvers(options),
         staging_image=_staging_image(options),
     )
-    tasks: list[Task] = []
+    asked, admitted = environment_tasks(around)
+    around = replace(around, admitted=admitted)
+    tasks: list[Task] = [*asked]
     ignore: list[str] = []
     for step in pipeline.steps:
         made = lower_step(step, around)

@@ -82,8 +82,10 @@ class Guard:
         join: the join, where no trigger rule says it.
         needs: the steps that the join looks at.
         approvals: approval tasks that different people must have answered.
+        admitted: tasks that must have succeeded or nothing may run: the environment's approvals.
     """
 
+    admitted: tuple[str, ...] = ()
     join: str | None = None
     needs: tuple[str, ...] = ()
     when: tuple[Condition, ...] = ()
@@ -92,7 +94,7 @@ class Guard:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to look at."""
-        return self.join is None and not self.when and len(self.approvals) < 2
+        return self.join is None and not (self.when or self.admitted) and len(self.approvals) < 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ class StepTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateTask:
-    """Stands before a step whose join no trigger rule and no hook of the step itself can say."""
+    """Checks and does nothing else: a join that may block, or that different people approved."""
 
     id: str
     upstream: tuple[str, ...]

@@ -94,8 +94,8 @@ class Printer:
             case StepTask():
                 return self._step(task)
             case GateTask():
-                check = call("pipeline.gate", join=task.guard.join, needs=[*task.guard.needs])
-                return self._python(task, check)
+                keywords = tuple(_guard(task.guard))
+                return self._python(task, Call(function=Name("pipeline.gate"), keywords=keywords))
             case MatrixTask():
                 return self._matrix(task)
             case ApprovalTask():
@@ -285,6 +285,8 @@ def _operator(function: str, keywords: Arguments) -> Call:
 
 def _guard(guard: Guard) -> Arguments:
     keywords: Arguments = []
+    if guard.admitted:
+        keywords.append(("admitted", [*guard.admitted]))
     if guard.join is not None:
         keywords += [("join", guard.join), ("needs", [*guard.needs])]
     if guard.when:

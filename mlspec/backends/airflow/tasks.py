@@ -33,6 +33,7 @@ from mlspec.backends.airflow.model import (
 from mlspec.backends.airflow.names import task_id
 from mlspec.ir.model import (
     Application,
+    Approval,
     Condition,
     DataInput,
     Json,
@@ -59,6 +60,7 @@ class Surroundings:
     Attributes:
         pool_of: pool of a lock.
         asset_of: asset of a data noun.
+        admitted: tasks that must succeed before anything runs.
         approvers: Airflow users who may answer for a role; none: whoever may edit the run.
     """
 
@@ -68,23 +70,27 @@ class Surroundings:
     pool_of: Mapping[str, str]
     asset_of: Mapping[str, str]
     approvers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    admitted: tuple[str, ...] = ()
     staging_image: str | None = None
 
 
 def lower_step(step: Step, around: Surroundings) -> tuple[Task, ...]:
     """Return the tasks of a step, the step's own task last."""
     start = around.joins.start(step)
-    rule, upstream, join = start.rule, _tasks(start.upstream), start.check
+    rule, upstream, join = start.rule, _tasks(start.upstream) or around.admitted, start.check
+    # A rule that needs no success would start below an environment that nobody approved.
+    admitted = () if rule == "all_success" else around.admitted
     made: list[Task] = []
     if start.gate and join is not None:
         gate = GateTask(
             id=f"{task_id(step.id)}__join",
             upstream=upstream,
-            guard=Guard(join=join.value, needs=_tasks(step.needs)),
+            guard=Guard(admitted=admitted, join=join.value, needs=_tasks(step.needs)),
         )
         made.append(gate)
-        rule, upstream, join = "all_success", (gate.id,), None
+        rule, upstream, join, admitted = "all_success", (gate.id,), None, ()
     guard = Guard(
+        admitted=admitted,
         join=join.value if join is not None else None,
         needs=_tasks(step.needs) if join is not None else (),
         when=tuple(_condition(condition) for condition in step.when),
@@ -147,23 +153,51 @@ def rows_of(step: Step) -> Rows | None:
     )
 
 
+def environment_tasks(around: Surroundings) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """Return the approvals of the environment, and which tasks must succeed before all others."""
+    environment = around.application.environment
+    where = f"{around.application.name} {around.pipeline.id}"
+    asked = _ask(
+        environment.approvals,
+        around,
+        "environment",
+        f"run {where} in {environment.name}?",
+        around.application.description,
+    )
+    ids = tuple(task.id for task in asked)
+    if len(ids) < 2:
+        return tuple(asked), ids
+    gate = GateTask(
+        id="environment__approved",
+        upstream=ids,
+        guard=Guard(approvals=ids),
+        trigger_rule="all_success",
+    )
+    return (*asked, gate), (gate.id,)
+
+
 def _approvals(
     step: Step, around: Surroundings, rule: str, upstream: tuple[str, ...], guard: Guard
 ) -> list[ApprovalTask]:
-    wanted = [approval for approval in step.approvals for _ in range(approval.count)]
-    where = f"{around.application.name} {around.pipeline.id}"
+    what = f"run step {step.id} of {around.application.name} {around.pipeline.id}?"
+    asked = _ask(step.approvals, around, task_id(step.id), what, step.description)
+    return [replace(task, trigger_rule=rule, upstream=upstream, guard=guard) for task in asked]
+
+
+def _ask(
+    approvals: tuple[Approval, ...], around: Surroundings, of: str, what: str, body: str
+) -> list[ApprovalTask]:
+    """Return one task for each approval that is wanted."""
+    wanted = [approval for approval in approvals for _ in range(approval.count)]
     return [
         ApprovalTask(
-            id=f"{task_id(step.id)}__approve{name}",
-            subject=f"{approval.role}: run step {step.id} of {where}?",
-            body=step.description,
+            id=f"{of}__approve{ending}",
+            subject=f"{approval.role}: {what}",
+            body=body,
             within=approval.within,
             people=around.approvers.get(approval.role, ()),
-            trigger_rule=rule,
-            upstream=upstream,
-            guard=guard,
         )
-        for name, approval in zip(_endings(len(wanted)), wanted, strict=True)
+        for ending, approval in zip(_endings(len(wanted)), wanted, strict=True)
     ]
 
 

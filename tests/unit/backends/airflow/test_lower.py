@@ -20,6 +20,7 @@ from mlspec.ir.model import (
     DataInput,
     DataSet,
     Environment,
+    Join,
     Matrix,
     Op,
     Output,
@@ -175,6 +176,21 @@ def test_emit__approvals_never_default_to_yes() -> None:
         assert "defaults" not in found[name]
         assert ast.literal_eval(found[name]["assigned_users"]) == [{"id": "7", "name": "7"}]
     assert "trigger_rule" not in found["s"]
+
+
+def test_emit__the_environment_is_approved_before_anything() -> None:
+    steps = (one("a"), one("b", needs=("a",), join=Join.ALL_DONE), one("c", needs=("a",)))
+    approval = Approval(role="lead", within=Duration(3_600_000))
+    environment = Environment(name="prod", store="file:s", approvals=(approval,))
+    text = emitted(replace(app(*steps), environment=environment))["dags/a_p.py"]
+    assert "environment__approve >> a\n" in text
+    assert text.count('admitted=["environment__approve"]') == 1  # b: the others are blocked
+    two = replace(environment, approvals=(replace(approval, count=2),))
+    text = emitted(replace(app(*steps), environment=two))["dags/a_p.py"]
+    assert (
+        "[environment__approve_first, environment__approve_second] >> environment__approved" in text
+    )
+    assert "environment__approved >> a\n" in text
 
 
 def test_emit__the_verdict_stands_below_every_step() -> None:
