@@ -125,6 +125,8 @@ def _all_uses(application: Application) -> Iterator[Use]:
             yield Use(Feature.IDENTITY, pipeline.id, None, environment.at / "identity")
         for approval in environment.approvals:
             yield Use(Feature.APPROVAL, pipeline.id, None, approval.at)
+            if approval.count > 1 or len(environment.approvals) > 1:
+                yield Use(Feature.APPROVAL_COUNT, pipeline.id, None, approval.at)
 
 
 def _cannot(

@@ -18,6 +18,7 @@ from mlspec.source import Origin
 if TYPE_CHECKING:
     from mlspec.drawing.model import Drawing
     from mlspec.frontend import Analysed
+from mlspec.ir.gates import gated
 
 KINDS = ("text", "mermaid", "dot", "svg", "html")
 _MERMAID_EDGES, _MERMAID_SIZE = 500, 50_000  # defaults of `maxEdges`, `maxTextSize` (Mermaid 11)
@@ -70,7 +71,14 @@ def _by_ending(output: Path | None) -> str:
     endings = {".mmd": "mermaid", ".gv": "dot", ".htm": "html"}
     suffix = output.suffix.lower() if output is not None else ""
     named = endings.get(suffix, suffix.removeprefix("."))
-    return named if named in KINDS else "text"
+    if named in KINDS:
+        return named
+    if named in ("", "txt", "md"):
+        return "text"
+    raise typer.BadParameter(
+        f"`{suffix}` is no format; say which with --format ({', '.join(KINDS)})",
+        param_hint="--output",
+    )
 
 
 def _drawing(analysed: Analysed, wanted: tuple[str, ...]) -> Drawing:
@@ -82,7 +90,7 @@ def _drawing(analysed: Analysed, wanted: tuple[str, ...]) -> Drawing:
     for name in wanted:
         if name not in known:
             _unknown_pipeline(name, known)
-    return draw(application, wanted, _where(analysed))
+    return draw(gated(application), wanted, _where(analysed))
 
 
 def _unknown_pipeline(name: str, known: tuple[str, ...]) -> None:

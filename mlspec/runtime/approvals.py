@@ -204,6 +204,8 @@ def standing(project: Path, request: Request, now: datetime) -> Standing:
         if one.decision == REJECT:
             why = f": {one.reason}" if one.reason else ""
             return Standing(approved=False, reason=f"rejected by {one.who}{why}")
+    # Only the word itself is a yes: a file that says anything else says nothing.
+    answers = [one for one in answers if one.decision == APPROVE]
     missing = {}
     for wanted in request.wanted:
         people = {one.who for one in answers if wanted.role in one.roles}

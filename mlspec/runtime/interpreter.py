@@ -22,6 +22,7 @@ from mlspec.diagnostics.codes import running
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.dump import to_data
 from mlspec.ir.fingerprint import digest_of, fingerprints
+from mlspec.ir.gates import gated
 from mlspec.ir.model import Application, Pipeline
 from mlspec.runtime import model, records, workspace
 from mlspec.runtime.attempt import Setting
@@ -57,6 +58,7 @@ def run_pipeline(
         KeyError: when there is no such pipeline.
         OSError: when the record of the run cannot be written.
     """
+    application = gated(application)
     pipeline = application.pipeline(pipeline_id)
     call = _Call(
         application=application,

@@ -30,7 +30,7 @@ RUNNING, ENDED_WELL, ENDED_BADLY, INTERRUPTED, WAITING = (
 )
 """States of a run. A run that was killed stays `running` until it is resumed."""
 
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # in the order in which names sort
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,7 +147,10 @@ def new_run(project: Path, now: datetime) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     _keep_out_of_git(project / STATE_FOLDER)
     while True:
-        tail = "".join(secrets.choice(_ALPHABET) for _ in range(3))
+        # Two letters count within the second, so that ids sort by time; two keep them apart.
+        part = now.microsecond * len(_ALPHABET) ** 2 // 1_000_000
+        tail = _ALPHABET[part // len(_ALPHABET)] + _ALPHABET[part % len(_ALPHABET)]
+        tail += "".join(secrets.choice(_ALPHABET) for _ in range(2))
         folder = parent / f"{now:%Y%m%d-%H%M%S}-{tail}"
         try:
             folder.mkdir()

@@ -102,7 +102,11 @@ def _bring_output(item: StepInput, combination: Combination, sources: Sources, w
     # The keys of equal matrices may stand in another order.
     mine = dict(combination.values) if item.pairing is Pairing.PARTNER else {}
     partner = next((one for one in there if dict(one.values) == mine), None)
-    return str(layout.output(item.step, partner.name, output)) if partner is not None else ""
+    if partner is None:
+        return ""
+    place = work / "inputs" / item.name / PurePosixPath(output.path).name
+    duplicate(layout.output(item.step, partner.name, output), place)
+    return str(place.absolute())
 
 
 def _folder(
@@ -122,22 +126,31 @@ def _folder(
 
 
 def duplicate(source: Path, target: Path) -> None:
-    """Give a file or folder a second name: by hard links where possible, else by copying.
+    """Copy a file or folder: a step may change its inputs, what was published stays.
+
+    File systems that can share the blocks of a copy (btrfs, XFS, APFS) do.
 
     Raises:
         OSError: when the disk refuses.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=_link_or_copy)
+        shutil.copytree(source, target, copy_function=_clone_or_copy)
     else:
-        _link_or_copy(str(source), str(target))
+        _clone_or_copy(str(source), str(target))
 
 
-def _link_or_copy(source: str, target: str) -> str:
+_FICLONE = 0x40049409  # ioctl of Linux (linux/fs.h): let both files share their blocks
+
+
+def _clone_or_copy(source: str, target: str) -> str:
     try:
-        os.link(os.path.realpath(source), target)
-    except OSError:
+        import fcntl
+
+        with open(source, "rb") as there, open(target, "wb") as here:  # noqa: PTH123  shutil's
+            fcntl.ioctl(here.fileno(), _FICLONE, there.fileno())
+        shutil.copystat(source, target)
+    except (ImportError, OSError):
         shutil.copy2(source, target)
     return target
 
