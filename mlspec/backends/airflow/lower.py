@@ -30,7 +30,6 @@ from mlspec.backends.airflow.tasks import (
 )
 from mlspec.backends.base import LowerOptions
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
-from mlspec.ir.gates import gated
 from mlspec.ir.model import (
     Application,
     Pipeline,
@@ -43,7 +42,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     dags: list[Dag] = []
     pools: list[Pools] = []
     several = len(applications) > 1
-    for application in map(gated, applications):
+    for application in applications:
         suffix = f"_{application.environment.name}" if several else ""
         locks = _locks(application)
         names = {lock: f"{application.name}_{lock}{suffix}" for lock in locks}

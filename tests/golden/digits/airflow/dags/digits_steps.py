@@ -370,6 +370,7 @@ class Check:
 
     Args:
         pipeline: the pipeline.
+        admitted: tasks that must have succeeded, or nothing may run.
         join: how the needed steps must have ended, where the trigger rule does not say it.
         needs: the needed steps.
         when: conditions, all of which must hold.
@@ -380,12 +381,14 @@ class Check:
         self,
         pipeline: Pipeline,
         *,
+        admitted: Sequence[str] = (),
         join: str | None = None,
         needs: Sequence[str] = (),
         when: Sequence[Condition] = (),
         approvals: Sequence[str] = (),
     ) -> None:
         self.pipeline = pipeline
+        self.admitted = admitted
         self.join = join
         self.needs = needs
         self.when = when
@@ -393,6 +396,10 @@ class Check:
 
     def before(self, context: Context) -> None:
         """Raise AirflowSkipException or AirflowFailException if the step must not go on."""
+        if self.admitted:
+            ended = outcomes(context, self.admitted)
+            if any(ended.get(task) != "success" for task in self.admitted):
+                raise AirflowSkipException("nobody approved this environment")
         if self.join is not None:
             self._check_join([*outcomes(context, self.needs).values()])
         if self.when:
@@ -517,7 +524,7 @@ class Step(Check):
         task.cwd = str(workspace)  # first: `clean` finds the folder here
         self.row = {key: task.env[f"{MATRIX}{key.upper()}"] for key in self.matrix}
         self._make_workspace(workspace)
-        if self.pipeline.store:
+        if self.outputs or self.metrics or self.report:
             self.pipeline.files().remove(*self._place(context, row=self.row))
         inherited = (task.env or {}).items()
         own = {name: value for name, value in inherited if not name.startswith(MATRIX)}

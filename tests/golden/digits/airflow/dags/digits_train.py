@@ -61,6 +61,7 @@ python3 scripts/prepare.py "${MLSPEC_OUTPUTS_TRAIN}" "${MLSPEC_OUTPUTS_TEST}"
             outputs={"test": "out/test.csv", "train": "out/train.csv"},
         ),
     )
+
     fit = BashOperator.partial(
         task_id="fit",
         bash_command='python3 scripts/fit.py --seed "${MLSPEC_MATRIX_SEED}" --alpha "${MLSPEC_PARAMS_ALPHA}" "${MLSPEC_INPUTS_TRAIN}" "${MLSPEC_OUTPUTS_MODEL}"',
@@ -73,6 +74,7 @@ python3 scripts/prepare.py "${MLSPEC_OUTPUTS_TRAIN}" "${MLSPEC_OUTPUTS_TEST}"
             matrix=["seed"],
         ),
     ).expand(env=as_env(FIT_ROWS, {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}))
+
     evaluate = BashOperator(
         task_id="evaluate",
         bash_command="""\
@@ -91,6 +93,7 @@ python3 scripts/evaluate.py "${MLSPEC_INPUTS_MODELS}" "${MLSPEC_INPUTS_TEST}" "$
             metrics="out/evaluation.json",
         ),
     )
+
     choose = BashOperator(
         task_id="choose",
         bash_command="""\
@@ -109,6 +112,7 @@ python3 scripts/choose.py "${MLSPEC_INPUTS_MODELS}" "${MLSPEC_INPUTS_SCORES}" "$
             metrics="out/best-metrics.json",
         ),
     )
+
     report = BashOperator(
         task_id="report",
         bash_command="""\
@@ -127,6 +131,7 @@ python3 scripts/report.py "${MLSPEC_INPUTS_SCORES}" "${MLSPEC_INPUTS_BEST}" "${M
             report=["out/report.md"],
         ),
     )
+
     run__verdict = PythonOperator(
         task_id="run__verdict",
         python_callable=verdict,
