@@ -1,8 +1,9 @@
 """The approval of an environment (C11) as a step: "before anything runs there".
 
 `gated` puts one step in front of all others. It carries the environment's approvals and does
-nothing else; what used to start a run now needs it. A no therefore fails that step and blocks the
-rest, by the ordinary rules, on every engine that takes the approvals of steps.
+nothing else; what used to start a run now needs it. A no fails that step; then no other step
+starts, whatever its join (only `finally` does). The interpreter and drawings use this; back ends
+that can say it in their own way do (Airflow and Argo Workflows: every task needs the admission).
 """
 
 from __future__ import annotations

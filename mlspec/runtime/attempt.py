@@ -35,7 +35,11 @@ from mlspec.runtime.variables import Values, own_variables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What all attempts of a run share."""
+    """What all attempts of a run share.
+
+    Attributes:
+        gate: the step that carries the environment's approvals, if it has any (`mlspec.ir.gates`).
+    """
 
     application: Application
     pipeline: Pipeline
@@ -45,6 +49,7 @@ class Setting:
     plan: workspace.Plan
     date: str
     cancel: Cancel
+    gate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ def run_pipeline(
         KeyError: when there is no such pipeline.
         OSError: when the record of the run cannot be written.
     """
+    asks = bool(application.environment.approvals)
     application = gated(application)
     pipeline = application.pipeline(pipeline_id)
     call = _Call(
@@ -66,6 +67,7 @@ def run_pipeline(
         project=project_folder.absolute(),
         options=options,
         observer=observer,
+        gate=pipeline.steps[0].id if asks else None,
     )
     ready = _look_ahead(call)
     if isinstance(ready, RunResult):
@@ -93,6 +95,7 @@ class _Call:
     project: Path
     options: RunOptions
     observer: Observer
+    gate: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +264,7 @@ def _run(call: _Call, ready: _Ready, cancel: Cancel, events: queue.SimpleQueue[A
         plan=workspace.plan(call.pipeline),
         date=record.date,
         cancel=cancel,
+        gate=call.gate,
     )
     _link_results(layout)
     return Loop(setting, record, earlier, call.observer, events).run()

@@ -93,7 +93,7 @@ class Loop:
         self._clock = setting.options.clock
         pipeline = setting.pipeline
         self._steps = {step.id: step for step in pipeline.all_steps}
-        self._scheduler = Scheduler(pipeline)
+        self._scheduler = Scheduler(pipeline, setting.gate)
         self._ready: deque[_Instance] = deque()
         self._later: list[tuple[float, int, _Instance]] = []
         self._running: list[_Instance] = []

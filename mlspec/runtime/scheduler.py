@@ -62,9 +62,16 @@ class _Group:
 class Scheduler:
     """The state of one run of a pipeline."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        """Start with nothing decided."""
+    def __init__(self, pipeline: Pipeline, gate: str | None = None) -> None:
+        """Start with nothing decided.
+
+        Args:
+            pipeline: what is run.
+            gate: a step that must succeed, or no other starts, whatever its join
+                (`finally` does).
+        """
         self._pipeline = pipeline
+        self._gate = gate
         self._steps: dict[str, Step] = {step.id: step for step in pipeline.all_steps}
         self._missing = {step.id: len(step.needs) for step in pipeline.steps}
         self._dependants: dict[str, list[str]] = {step.id: [] for step in pipeline.steps}
@@ -158,6 +165,8 @@ class Scheduler:
 
     def _unmet(self, step_id: str) -> Outcome | None:
         step = self._steps[step_id]
+        if self._gate is not None and self._outcomes[self._gate] is not Outcome.SUCCESS:
+            return Outcome.BLOCKED
         return unmet_join(step.join, [self._outcomes[need] for need in step.needs])
 
     def _final_if_due(self) -> tuple[Command, ...]:

@@ -186,14 +186,15 @@ def publish(step: Step, combination: Combination, written: Written, layout: Layo
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     beside.mkdir(parents=True)
     try:
+        if written.metrics is not None:
+            # Copied, and first: the file may be an output, or lie in one.
+            shutil.copy2(written.metrics, beside / "metrics.json")
         for output in step.outputs:
             if output.name in written.outputs:
                 base = PurePosixPath(output.path).name
                 _move(written.outputs[output.name], beside / output.name / base)
             elif (target / output.name).exists():  # the step wrote to this address itself
                 (target / output.name).rename(beside / output.name)
-        if written.metrics is not None:
-            _move(written.metrics, beside / "metrics.json")
         remove(target)
         beside.rename(target)
     finally:

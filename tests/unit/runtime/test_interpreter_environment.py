@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mlspec.ir.model import Approval, Environment, Output, StepInput
+from mlspec.ir.model import Approval, Environment, Join, Output, StepInput
 from mlspec.ir.values import Duration, Namespace, Ref
 from mlspec.runtime.progress import AttemptStarted
 from tests.support.running import app_of, run_app, script
@@ -26,8 +26,9 @@ def test_run__the_environment_asks_before_anything_starts(tmp_path):
 
 
 def test_run__a_no_blocks_everything(tmp_path):
-    ran = asking(script("a", "true"), decision="reject", folder=tmp_path)
-    assert ran.outcomes == {"environment": "failed", "a": "blocked"}
+    after = script("b", "true", needs=("a",), join=Join.ALL_DONE)
+    ran = asking(script("a", "true"), after, decision="reject", folder=tmp_path)
+    assert ran.outcomes == {"environment": "failed", "a": "blocked", "b": "blocked"}
     assert ran.result.exit_code == 20
 
 
