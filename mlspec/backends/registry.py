@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mlspec.backends.base import Backend
 from mlspec.errors import MlspecBug
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 GROUP = "mlspec.backends"
 
@@ -25,9 +27,15 @@ def built_in_names() -> tuple[str, ...]:
     return tuple(_BUILT_IN)
 
 
+def _plug_ins() -> EntryPoints:
+    from importlib.metadata import entry_points  # reads e-mail headers: slow to import
+
+    return entry_points(group=GROUP)
+
+
 def backend_names() -> tuple[str, ...]:
     """Return all names, ours first; a plug-in cannot replace one of ours."""
-    others = sorted({point.name for point in entry_points(group=GROUP)} - set(_BUILT_IN))
+    others = sorted({point.name for point in _plug_ins()} - set(_BUILT_IN))
     return (*_BUILT_IN, *others)
 
 
@@ -35,7 +43,7 @@ def load_backend(name: str) -> Backend[Any] | None:
     """Return a back end by name, or None when there is none."""
     if name in _BUILT_IN:
         return cast("Backend[Any]", import_module(_BUILT_IN[name]).BACKEND)
-    for point in entry_points(group=GROUP):
+    for point in _plug_ins():
         if point.name == name:
             loaded = point.load()
             missing = [

@@ -100,17 +100,20 @@ def _one_line(comment: str) -> str:
 
 def _put(data: Data, indent: int, lines: list[str], lead: str) -> None:
     """Append `data`; `lead` is what already stands on its first line (`key:` or `-`)."""
-    if isinstance(data, str) and not isinstance(data, Commented) and _fits_block(data):
-        _put_block(data, indent, lines, lead)
+    if isinstance(data, str):
+        if "\n" in data and not isinstance(data, Commented) and _fits_block(data):
+            _put_block(data, indent, lines, lead)
+            return
     elif isinstance(data, dict | Mapping):
         _put_mapping(data, indent, lines, lead)
+        return
     elif _is_sequence(data):
         _put_sequence(data, indent, lines, lead)
-    else:
-        text = scalar(data)
-        if isinstance(data, Commented):
-            text = f"{text} # {_one_line(data.comment)}"
-        lines.append(f"{lead} {text}" if lead else text)
+        return
+    text = scalar(data)
+    if isinstance(data, Commented):
+        text = f"{text} # {_one_line(data.comment)}"
+    lines.append(f"{lead} {text}" if lead else text)
 
 
 def _is_sequence(data: Data) -> TypeGuard[Sequence[Data]]:
@@ -154,8 +157,6 @@ def _put_sequence(data: Sequence[Data], indent: int, lines: list[str], lead: str
 
 
 def _fits_block(text: str) -> bool:
-    if "\n" not in text:
-        return False
     if "\n" not in text.rstrip("\n") and not (text.endswith("\n") and len(text) > 1):
         return False
     body = text.rstrip("\n")
@@ -207,6 +208,8 @@ def scalar(value: Data) -> str:
         ValueError: for text with half of a surrogate pair.
     """
     match value:
+        case str():
+            return _text(value)
         case None:
             return "null"
         case bool():
@@ -215,11 +218,13 @@ def scalar(value: Data) -> str:
             return str(value)
         case float():
             return _float(value)
-        case str():
-            if _PLAIN.match(value) and _is_plain_word(value):
-                return value
-            return _quote(value)
     raise TypeError(f"emitted YAML cannot hold {type(value).__name__}")
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
+    """Return the flow spelling of a text; kept, because engines' files repeat the same words."""
+    return value if _PLAIN.match(value) and _is_plain_word(value) else _quote(value)
 
 
 def _float(value: float) -> str:

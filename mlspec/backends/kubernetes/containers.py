@@ -331,6 +331,6 @@ def replace_config_name(data: Json, name: str) -> Json:
             return name if data == CONFIG_NAME else data
         case list():
             return [replace_config_name(item, name) for item in data]
-        case Mapping():
+        case dict() | Mapping():
             return {key: replace_config_name(value, name) for key, value in data.items()}
     return data
