@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mlspec.analysis.params import canonical_value
 from mlspec.diagnostics.codes import graph as codes
@@ -14,10 +15,18 @@ from mlspec.ir.model import Condition, MetricCondition, Op, Param, ParamConditio
 from mlspec.spec.model import Located, StepSpec
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a step needs, and whether everything that it names could be found."""
+
+    steps: frozenset[str]
+    complete: bool
+
+
 def build_condition(
     text: Located,
     step: StepSpec,
-    needs: frozenset[str],
+    needs: Needs,
     steps: Mapping[str, StepSpec],
     params: Mapping[str, Param],
     found: list[Diagnostic],
@@ -84,7 +93,7 @@ def _metric_condition(
     parsed: ParsedCondition,
     text: Located,
     step: StepSpec,
-    needs: frozenset[str],
+    needs: Needs,
     steps: Mapping[str, StepSpec],
     found: list[Diagnostic],
 ) -> MetricCondition | None:
@@ -109,20 +118,22 @@ def _subject_problem(
     parsed: ParsedCondition,
     text: Located,
     step: StepSpec,
-    needs: frozenset[str],
+    needs: Needs,
     steps: Mapping[str, StepSpec],
 ) -> Diagnostic | None:
     place = text.at.within(*parsed.subject_span)
     subject = steps.get(parsed.subject)
     if subject is None:
-        guess = nearest(parsed.subject, (*sorted(needs), "params", *steps))
+        guess = nearest(parsed.subject, (*sorted(needs.steps), "params", *steps))
         return Diagnostic(
             code=name_codes.UNKNOWN_STEP,
             message=f"`when` of `{step.id}` reads a step `{parsed.subject}` that does not exist",
             at=place,
             label=f"did you mean `{guess}`?" if guess else "",
         )
-    if parsed.subject not in needs:
+    if parsed.subject not in needs.steps:
+        if not needs.complete:
+            return None  # the missing edge has its own message
         return Diagnostic(
             code=codes.NOT_NEEDED,
             message=f"`when` of `{step.id}` reads `{parsed.subject}`, which it does not need",

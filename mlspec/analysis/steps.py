@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlspec.analysis.conditions import build_condition
+from mlspec.analysis.conditions import Needs, build_condition
 from mlspec.analysis.edges import Surroundings, build_input, build_output
-from mlspec.analysis.paths import project_path
+from mlspec.analysis.paths import written_path
 from mlspec.analysis.roles import build_approvals
 from mlspec.analysis.settings import image_of
 from mlspec.analysis.texts import (
@@ -77,7 +77,10 @@ def build_step(
     scope = _scope(spec, matrix, context)
     action = _action(spec, scope, found)
     needs = _needs(spec, inputs, matrix, context, found)
-    conditions = _conditions(spec, frozenset(needs), context, found)
+    whole = len(inputs) == len(spec.inputs) and all(
+        need.text in context.around.steps for need in spec.needs
+    )
+    conditions = _conditions(spec, Needs(frozenset(needs), whole), context, found)
     _check_join(spec, needs, found)
     image = image_of(settings, context.app, context.compute, spec.at.key())
     if image is not None:
@@ -116,7 +119,7 @@ def build_step(
 
 
 def _conditions(
-    spec: StepSpec, needs: frozenset[str], context: StepContext, found: list[Diagnostic]
+    spec: StepSpec, needs: Needs, context: StepContext, found: list[Diagnostic]
 ) -> tuple[Condition, ...]:
     made = (
         build_condition(text, spec, needs, context.around.steps, context.params, found)
@@ -160,7 +163,7 @@ def _path(
         return None
     if refuse_references(item.text, item.at, what, found):
         return None
-    return project_path(item.text, context.folder, item.at, what, found)
+    return written_path(item.text, context.folder, item.at, what, found)
 
 
 def _scope(spec: StepSpec, matrix: Matrix | None, context: StepContext) -> Scope:

@@ -31,14 +31,29 @@ def exit_code(diagnostics: tuple[Diagnostic, ...]) -> Exit:
 
 
 def analyse_or_exit(
-    file: Path, environment: str | None = None, *, output: str = "text", command: str
+    file: Path,
+    environment: str | None = None,
+    *,
+    output: str = "text",
+    command: str,
+    first_environment: bool = False,
 ) -> Analysed:
     """Read a spec and build its application; print findings; exit when there are errors.
+
+    Args:
+        file: the spec, or the folder it is in.
+        environment: whose overlay is applied.
+        output: format of the findings.
+        command: the command's name, for machine formats.
+        first_environment: without `environment`, take the first that the spec declares.
 
     Raises:
         typer.Exit: with 1 when the spec has errors, 66 when it or the environment is missing.
     """
-    analysed = analyse(load(spec_path(file)), environment)
+    loaded = load(spec_path(file))
+    if environment is None and first_environment and loaded.environments:
+        environment = loaded.environments[0]
+    analysed = analyse(loaded, environment)
     report = analysed.report()
     if not analysed.ok or (output == "text" and report.diagnostics):
         show_report(report, output, command, complete=analysed.ok)

@@ -71,9 +71,12 @@ def run(
 
     one_of(output, ("text", "json"), "--format")
     if earlier is not None and not resume:
-        raise typer.BadParameter("a run's id needs --resume", param_hint="ID")
+        raise typer.BadParameter(
+            f"a run's id needs --resume; a pipeline is named by `--pipeline {earlier}`",
+            param_hint="ID",
+        )
     params = _params(param or [])
-    analysed = analyse_or_exit(file, env, output=output, command="run")
+    analysed = analyse_or_exit(file, env, output=output, command="run", first_environment=True)
     application = analysed.application
     assert application is not None  # noqa: S101  `analyse_or_exit` would have exited
     folder = analysed.loaded.folder
