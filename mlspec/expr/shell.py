@@ -17,6 +17,7 @@ from enum import Enum
 _HEREDOC = re.compile(r"<<(-?)[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s'\"\\;|&<>()])+)")
 _CASE = re.compile(r"case\s")
 _ESAC = re.compile(r"esac(?=[\s;)&|]|\Z)")
+_WORD = re.compile(r"\w+")
 _WORD_BREAK = " \t\n;|&()<>"
 
 
@@ -55,8 +56,9 @@ class _Scanner:
         self.word_start = True
 
     def scan(self) -> None:
-        at, end = 0, len(self.text)
-        while at < end:
+        """Walk to the last offset that was asked for."""
+        at, last = 0, self.ordered[-1] if self.ordered else -1
+        while at <= last:
             at = self._step(at)
 
     def _mark(self, start: int, end: int, context: Context) -> None:
@@ -158,6 +160,9 @@ class _Scanner:
 
     def _in_code(self, at: int, char: str, state: str) -> int:
         text = self.text
+        if state == "code" and (word := _WORD.match(text, at)):
+            self.word_start = False
+            return word.end()
         if char == "#" and self.word_start:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
