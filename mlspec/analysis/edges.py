@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlspec.analysis.matrix import same_matrix
-from mlspec.analysis.paths import project_path
+from mlspec.analysis.paths import project_path, written_path
 from mlspec.analysis.texts import refuse_references
 from mlspec.diagnostics.codes import graph as graph_codes
 from mlspec.diagnostics.codes import names as codes
@@ -187,7 +187,7 @@ def build_output(
     if refuse_references(spec.text, spec.at, "an output", found):
         return None
     if "/" in spec.text:
-        path = project_path(spec.text, folder, spec.at, "the output", found)
+        path = written_path(spec.text, folder, spec.at, "the output", found)
         return None if path is None else Output(name=spec.name, path=path, at=spec.at)
     if spec.text in around.formats:
         extension = _EXTENSIONS.get(around.formats[spec.text] or "", "")

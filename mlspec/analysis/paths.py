@@ -39,6 +39,32 @@ def project_path(
     return None
 
 
+def written_path(
+    text: str, folder: str, at: Origin, what: str, found: list[Diagnostic]
+) -> str | None:
+    """Return a path that a step writes to, like `project_path`; never the project's own folder.
+
+    Args:
+        text: the path as written.
+        folder: folder of the file that contains it, relative to the spec's folder.
+        at: where it stands.
+        what: the value in words, for the message.
+        found: where problems go.
+    """
+    path = project_path(text, folder, at, what, found)
+    if path != ".":
+        return path
+    found.append(
+        Diagnostic(
+            code=codes.PATH_OUTSIDE,
+            message=f"{what} `{text}` is the whole folder in which the step runs",
+            at=at,
+            help=("write a file or a folder below it, such as `./out/`",),
+        )
+    )
+    return None
+
+
 def overlaps(one: str, other: str) -> bool:
     """Return whether two normalised paths are equal or one contains the other."""
     if "." in (one, other):

@@ -29,7 +29,7 @@ UNKNOWN_ENVIRONMENT = Code(
     "ML049", "unknown-environment", "a reference to an environment that does not exist"
 )
 UNKNOWN_MODEL = Code("ML050", "unknown-model", "a reference to a model that does not exist")
-PATH_OUTSIDE = Code("ML051", "path-outside", "a path that leaves the project")
+PATH_OUTSIDE = Code("ML051", "path-outside", "a path that leaves the project, or is all of it")
 PATH_MISSING = Code(
     "ML052", "path-missing", "a path of the repository that does not exist", Severity.WARNING
 )
