@@ -149,6 +149,21 @@ def test_publish__all_or_nothing_and_links_followed(tmp_path: Path) -> None:
     assert [p.name for p in layout.results.iterdir()] == ["s"]
 
 
+@pytest.mark.parametrize("output", ["out", "out/m.json"])
+def test_publish__metrics_in_an_output(tmp_path: Path, output: str) -> None:
+    layout = _layout(tmp_path)
+    outputs = (Output(name="a", path=output),)
+    step = script("s", "", outputs=outputs, metrics="out/m.json")
+    space = tmp_path / "space"
+    (space / "out").mkdir(parents=True)
+    (space / "out" / "m.json").write_text("{}")
+    written = Written(outputs={"a": space / output}, metrics=space / "out" / "m.json")
+    publish(step, Combination(()), written, layout)
+    assert layout.metrics("s").read_text() == "{}"
+    kept = layout.output("s", "", outputs[0])
+    assert (kept / "m.json" if output == "out" else kept).read_text() == "{}"
+
+
 def test_missing_output__says_which(tmp_path: Path) -> None:
     step = script("s", "", outputs=(Output(name="a", path="out/a.txt"),))
     written = Written(outputs={"a": tmp_path / "none"}, metrics=None)
