@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlspec.diagnostics.codes import names as codes
-from mlspec.diagnostics.model import Code, Diagnostic
+from mlspec.diagnostics.codes.shape import EXACTLY_ONE
+from mlspec.diagnostics.model import Code, Diagnostic, Label
 from mlspec.diagnostics.suggest import nearest
 from mlspec.ir.model import Schedule, Triggers
+from mlspec.source import Origin
 from mlspec.spec.model import Located, TriggerSpec
 
 
@@ -19,6 +21,8 @@ def build_triggers(
     if spec.cron is not None:
         cron = " ".join(spec.cron.text.split())
         schedule = Schedule(cron=cron, timezone=spec.timezone, at=spec.cron.at)
+        if spec.short is not None:
+            found.append(_two_schedules(spec.cron.at, spec.short))
     paths = spec.pull_request
     return Triggers(
         schedule=schedule,
@@ -28,6 +32,17 @@ def build_triggers(
         pull_request=None if paths is None else tuple(sorted(path.text for path in paths)),
         push=spec.push,
         at=spec.at,
+    )
+
+
+def _two_schedules(at: Origin, short: Origin) -> Diagnostic:
+    return Diagnostic(
+        code=EXACTLY_ONE,
+        message="the pipeline has two schedules",
+        at=at,
+        label="one here",
+        labels=(Label(short, "one here"),),
+        help=("`schedule` is the short form of `trigger.schedule`: remove one of them",),
     )
 
 

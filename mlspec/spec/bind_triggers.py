@@ -35,10 +35,12 @@ def bind_trigger(holder: Cursor) -> TriggerSpec:
         at = schedule.at if schedule is not None else holder.at
         return TriggerSpec(cron=cron, timezone=timezone, at=at)
     inner, inner_zone = _schedule(trigger.get("schedule"))
+    short = cron.at if cron is not None and inner is not None else None
     if inner is not None:
         cron, timezone = inner, inner_zone
     return TriggerSpec(
         cron=cron,
+        short=short,
         timezone=timezone,
         every=duration(trigger, "every"),
         data=all_located(trigger, "data"),

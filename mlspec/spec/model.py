@@ -125,9 +125,14 @@ class ParamSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSpec:
-    """What starts a run (C5), the short form `schedule` folded in."""
+    """What starts a run (C5), the short form `schedule` folded in.
+
+    Attributes:
+        short: where the short form stands when `trigger` holds a schedule too.
+    """
 
     cron: Located | None = None
+    short: Origin | None = None
     timezone: str = "UTC"
     every: Duration | None = None
     data: tuple[Located, ...] = ()
