@@ -119,19 +119,21 @@ def uses_of(pipeline: Pipeline) -> Iterator[Use]:
 
 def _pipeline_uses(pipeline: Pipeline) -> Iterator[Use]:
     triggers = pipeline.triggers
+    at = triggers.at
+    if triggers.schedule is not None:
+        yield Use(Feature.SCHEDULE, pipeline.id, None, triggers.schedule.at)
     asked = (
         (Feature.PARAMS, bool(pipeline.params), pipeline.at / "params"),
-        (Feature.SCHEDULE, triggers.schedule is not None, triggers.at),
-        (Feature.EVERY, triggers.every is not None, triggers.at),
-        (Feature.TRIGGER_DATA, bool(triggers.data), triggers.at),
-        (Feature.TRIGGER_MODELS, bool(triggers.models), triggers.at),
-        (Feature.PULL_REQUEST, triggers.pull_request is not None, triggers.at),
-        (Feature.PUSH, triggers.push, triggers.at),
+        (Feature.EVERY, triggers.every is not None, at / "every"),
+        (Feature.TRIGGER_DATA, bool(triggers.data), at / "data"),
+        (Feature.TRIGGER_MODELS, bool(triggers.models), at / "models"),
+        (Feature.PULL_REQUEST, triggers.pull_request is not None, at / "pull_request"),
+        (Feature.PUSH, triggers.push, at / "push"),
         (Feature.NOTIFY, bool(pipeline.notify), pipeline.at),
     )
-    for feature, is_asked, at in asked:
+    for feature, is_asked, place in asked:
         if is_asked:
-            yield Use(feature, pipeline.id, None, at)
+            yield Use(feature, pipeline.id, None, place)
 
 
 def _step_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
