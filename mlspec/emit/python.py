@@ -333,7 +333,7 @@ def _fits_block(text: str) -> bool:
         "\n" in text
         and text.endswith("\n")
         and '"""' not in text
-        and all(char.isprintable() or char in "\n\t" for char in text)
+        and text.replace("\n", "").replace("\t", "").isprintable()
     )
 
 
