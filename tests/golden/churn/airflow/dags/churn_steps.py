@@ -665,14 +665,9 @@ class Step(Check):
         Path(here).parent.mkdir(parents=True, exist_ok=True)
         return store.fetch(Path(here), *place)
 
-    def _put_together(
-        self, folder: PurePath, found: Mapping[str, str], index: str
-    ) -> None:
-        """Finish a folder of combinations: entries that are elsewhere, and the index."""
-        for name, path in found.items():
-            if path != str(folder / name):
-                Path(folder / name).symlink_to(path)
-        Path(folder / "index.json").write_text(index, encoding="utf-8")
+    def _write(self, here: PurePath, text: str) -> None:
+        """Write a text beside what was brought."""
+        Path(here).write_text(text, encoding="utf-8")
 
     def _gather(
         self,
@@ -696,8 +691,7 @@ class Step(Check):
         if not index:
             return ""
         text = json.dumps(index, ensure_ascii=False, indent=1) + "\n"
-        there = {name: path for name, path in found.items() if path}
-        self._put_together(folder, there, text)
+        self._write(folder / "index.json", text)
         return str(folder)
 
     def _data(self, context: Context, asked: Data, folder: PurePath) -> str:
@@ -711,6 +705,11 @@ class Step(Check):
             place = self._pinned(context, asked.name, store)
         if asked.as_uri:
             return store.address(*place)
+        if isinstance(store, LocalStore) and store.exists(*place):
+            path = store.root.joinpath(*place)
+            return self._from_project(
+                context, path, f".data/{asked.name}/{path.name}", folder
+            )
         found = self._take(store, folder / place[-1], place)
         if not found:
             raise AirflowFailException(f"data {asked.name} is not there")
@@ -1016,11 +1015,8 @@ class PodStep(Step):
         self.brought.append({"here": str(here), "from": store.address(*place)})
         return str(here)
 
-    def _put_together(
-        self, folder: PurePath, found: Mapping[str, str], index: str
-    ) -> None:
-        del found
-        self.brought.append({"here": str(folder / "index.json"), "text": index})
+    def _write(self, here: PurePath, text: str) -> None:
+        self.brought.append({"here": str(here), "text": text})
 
 
 def _files(items: list[dict[str, str]]) -> Any:
@@ -1173,9 +1169,11 @@ class LocalStore:
         shutil.rmtree(self._at(place), ignore_errors=True)
 
     def fetch(self, here: Path, *place: str) -> str:
-        """Return a local path of a file or folder, empty when it is not there."""
-        del here  # nothing is copied: steps read where it is
-        return str(self._at(place)) if self._at(place).exists() else ""
+        """Copy a file or folder to `here` and return that path, empty when it is not there."""
+        if not self._at(place).exists():
+            return ""
+        _copy(self._at(place), here)
+        return str(here)
 
     def publish(self, files: Mapping[str, Path], *place: str) -> None:
         """Put files and folders below a place, beside what the step put there itself."""
