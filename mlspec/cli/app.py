@@ -1,11 +1,13 @@
 """The command line: a table of commands, each imported only when it is called.
 
-Unknown commands and options exit with 64 (never 2, which means "plan has changes"); a bug exits
-with 70 and says how to report it; a closed pipe exits with 141, Ctrl-C with 130.
+Unknown commands and options exit with 64 (never 2, which means "plan has changes"); a disk that
+refuses exits with 73; a bug exits with 70 and says how to report it; a closed pipe exits with 141,
+Ctrl-C with 130.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +38,11 @@ COMMANDS = {
 
 # Newer typer carries its own click; this is the usage error of whichever it uses.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+_REFUSALS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+)
+"""What a full, read-only or broken disk says: no bug of ours."""
 
 _HOMES = {"approvals": "approve"}
 
@@ -121,6 +128,12 @@ def run(arguments: Sequence[str]) -> NoReturn:
         sys.exit(Exit.BROKEN_PIPE)
     except (MlspecBug, RecursionError) as error:
         _bug(error)
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            _bug(error)
+        where = f"`{error.filename}`" if error.filename else "a file"
+        console.err(f"error[ML905]: {where} could not be written: {error.strerror}")
+        sys.exit(Exit.WOULD_OVERWRITE)
     except Exception as error:  # noqa: BLE001  the last line of defence: a report, not a traceback
         if isinstance(error, _USAGE_ERROR):
             _usage(error)

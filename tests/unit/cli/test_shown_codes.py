@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import errno
+
 import pytest
 
 from mlspec.cli import app
@@ -57,4 +59,17 @@ def test_run__a_bug_is_ml900_and_no_traceback(monkeypatch, capsys):
     shown = capsys.readouterr().err
     assert "error[ML900]" in shown
     assert "nobody checked" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(("problem", "ending"), [(errno.ENOSPC, 73), (errno.EINVAL, Exit.BUG)])
+def test_run__a_full_disk_is_no_bug(problem, ending, monkeypatch, capsys):
+    def full(_names: object) -> None:
+        raise OSError(problem, "No space left on device", "run.json")
+
+    monkeypatch.setattr(app, "build", full)
+    monkeypatch.delenv("MLSPEC_DEBUG", raising=False)
+    assert mlspec("validate") == ending
+    shown = capsys.readouterr().err
+    assert ("error[ML905]: `run.json` could not be written" in shown) is (ending == 73)
     assert "Traceback" not in shown
