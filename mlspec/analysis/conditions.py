@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlspec.analysis.params import canonical_value
 from mlspec.diagnostics.codes import graph as codes
 from mlspec.diagnostics.codes import names as name_codes
 from mlspec.diagnostics.model import Diagnostic, Label
 from mlspec.diagnostics.suggest import nearest
 from mlspec.expr.condition import ParsedCondition, parse_condition
 from mlspec.ir.model import Condition, MetricCondition, Op, Param, ParamCondition
+from mlspec.ir.params import canonical_value
 from mlspec.spec.model import Located, StepSpec
 
 

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from mlspec.diagnostics.codes import graph as codes
 from mlspec.diagnostics.model import Diagnostic
-from mlspec.ir.model import Param, ParamType
-from mlspec.ir.values import scalar_text
+from mlspec.ir.model import Param
+from mlspec.ir.params import canonical_value
 from mlspec.source import Origin
 from mlspec.spec.model import ParamSpec
-
-
-def canonical_value(text: str, kind: ParamType) -> str | None:
-    """Return the one text form of a value of a type, or None when it does not fit."""
-    match kind:
-        case ParamType.STRING:
-            return text
-        case ParamType.BOOL:
-            lowered = text.lower()
-            return lowered if lowered in ("true", "false") else None
-        case ParamType.INT:
-            try:
-                return None if "_" in text else str(int(text, 10))
-            except ValueError:
-                return None
-        case ParamType.FLOAT:
-            try:
-                value = math.nan if "_" in text else float(text)
-            except ValueError:
-                return None
-            return scalar_text(value) if math.isfinite(value) else None
 
 
 def build_params(specs: tuple[ParamSpec, ...], found: list[Diagnostic]) -> tuple[Param, ...]:

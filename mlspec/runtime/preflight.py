@@ -27,6 +27,7 @@ from mlspec.ir.model import (
     StageMode,
     Step,
 )
+from mlspec.ir.params import canonical_value
 from mlspec.runtime.containers import docker
 from mlspec.runtime.layout import Layout, local_path
 from mlspec.runtime.model import RunOptions
@@ -108,15 +109,20 @@ def _params(
         if problem:
             message = f"param `{param.name}` cannot be {value!r}: {problem}"
             found.append(Diagnostic(code=graph.PARAM_VALUE, message=message, at=param.at))
-        values[param.name] = value
+        values[param.name] = canonical_value(value, param.type) or value
     return values
 
 
 def param_problem(param: Param, value: str) -> str:
     """Return why a text is not a value of a param; empty: it is one."""
-    if param.enum and value not in param.enum:
+    problem = _type_problem(param.type, value)
+    if not problem and param.enum and canonical_value(value, param.type) not in param.enum:
         return "it must be one of " + ", ".join(f"`{one}`" for one in param.enum)
-    match param.type:
+    return problem
+
+
+def _type_problem(kind: ParamType, value: str) -> str:
+    match kind:
         case ParamType.STRING:
             return ""
         case ParamType.BOOL:

@@ -61,6 +61,20 @@ def test_param_problem__types(kind: ParamType, good: list[str], bad: list[str]) 
     assert [value for value in bad if not param_problem(param, value)] == []
 
 
+def test_prepare__params_have_one_form(tmp_path: Path) -> None:
+    params = (
+        Param(name="rate", type=ParamType.FLOAT, enum=("0.1", "1.0")),
+        Param(name="n", type=ParamType.INT, default="3"),
+        Param(name="tag", default="01"),
+    )
+    app = app_of(params=params)
+    good, _ = _prepare(app, tmp_path, params={"rate": "1", "n": "+007"})
+    assert good is not None
+    assert good.params == {"rate": "1.0", "n": "7", "tag": "01"}
+    _, found = _prepare(app, tmp_path, params={"rate": "2"})
+    assert found == [("ML073", "param `rate` cannot be '2': it must be one of `0.1`, `1.0`")]
+
+
 def test_prepare__secrets(tmp_path: Path) -> None:
     step = script("a", "", secrets=(Secret("TOKEN", "hub-token"),))
     again = script("b", "", secrets=(Secret("T", "hub-token"),))
