@@ -1,8 +1,7 @@
 """Codes that only commands show: no spec alone can."""
 
-from pathlib import Path
-
 import errno
+from pathlib import Path
 
 import pytest
 
