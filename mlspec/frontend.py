@@ -15,9 +15,11 @@ from pathlib import Path
 
 from mlspec.analysis.build import build_application
 from mlspec.analysis.environments import environment_order
+from mlspec.diagnostics.codes import names
+from mlspec.diagnostics.codes.shape import UNKNOWN_KEY
 from mlspec.diagnostics.model import Diagnostic, has_errors
 from mlspec.diagnostics.report import Report, ResolvedPlace, build_report
-from mlspec.ir.model import Application
+from mlspec.ir.model import Application, RepoInput
 from mlspec.source import Origin
 from mlspec.spec.bind import bind
 from mlspec.spec.model import Spec
@@ -82,18 +84,21 @@ def load(path: Path) -> Loaded:
             return Loaded(path=path, document=assembled.value, diagnostics=tuple(found))
         shape = check_shape(assembled.value)
         found += shape.diagnostics
-        if shape.value is None or has_errors(found):
+        if shape.value is None or has_errors(assembled.diagnostics):
             return Loaded(path=path, document=assembled.value, diagnostics=tuple(found))
         extended = resolve_extends(assembled.value)
         found += extended.diagnostics
         document, value = extended.value, shape.value
-        if document is None or has_errors(found):
+        if document is None or has_errors(extended.diagnostics):
             return Loaded(path=path, document=assembled.value, diagnostics=tuple(found))
         if document is not assembled.value:
             again = check_shape(document)
             found += again.diagnostics
-            value = again.value if again.value is not None else value
-        spec = None if has_errors(found) else bind(document, value)
+            if again.value is None:
+                return Loaded(path=path, document=document, diagnostics=tuple(found))
+            value = again.value
+        # Unknown keys do not hide the rest: `bind` sees the document without them.
+        spec = bind(document, value)
         return Loaded(path=path, document=document, spec=spec, diagnostics=tuple(found))
 
 
@@ -116,15 +121,16 @@ def analyse(loaded: Loaded, environment: str | None = None) -> Analysed:
                 document = replace(overlaid.value, id=f"{document.id}#{environment}")
                 shape = check_shape(document)
                 found += shape.diagnostics
-                if shape.value is None or has_errors(found):
-                    spec = None
-                else:
-                    spec = bind(document, shape.value)
+                spec = bind(document, shape.value) if shape.value is not None else None
         application = None
         if spec is not None:
             built = build_application(spec, environment)
-            found += built.diagnostics
+            found += _unrelated(built.diagnostics, found)
             application = built.value
+            if application is not None:
+                found += _missing_paths(application, loaded.folder)
+        if any(diagnostic.code is UNKNOWN_KEY for diagnostic in found):
+            application = None  # made without what the keys wanted to say
     return Analysed(
         loaded=loaded,
         environment=environment,
@@ -132,6 +138,38 @@ def analyse(loaded: Loaded, environment: str | None = None) -> Analysed:
         application=application,
         diagnostics=tuple(found),
     )
+
+
+def _unrelated(later: Sequence[Diagnostic], earlier: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield later findings that no unknown key beside them explains: it may be the missing one."""
+    holders = {
+        one.at.route[:-1]
+        for one in earlier
+        if one.code is UNKNOWN_KEY and isinstance(one.at, Origin) and len(one.at.route) > 1
+    }
+    for one in later:
+        route = one.at.route if isinstance(one.at, Origin) else ()
+        if not any(route[: len(holder)] == holder for holder in holders):
+            yield one
+
+
+def _missing_paths(application: Application, folder: Path) -> Iterator[Diagnostic]:
+    """Yield a warning for each input path that the checkout does not have."""
+    exists: dict[str, bool] = {}
+    for pipeline in application.pipelines:
+        for step in pipeline.all_steps:
+            for item in step.inputs:
+                if not isinstance(item, RepoInput):
+                    continue
+                if item.path not in exists:
+                    exists[item.path] = (folder / item.path).exists()
+                if not exists[item.path]:
+                    yield Diagnostic(
+                        code=names.PATH_MISSING,
+                        message=f"the repository has no `{item.path}`",
+                        at=item.at,
+                        label=f"input `{item.name}` of `{step.id}`",
+                    )
 
 
 def analyse_file(path: Path, environment: str | None = None) -> Analysed:
