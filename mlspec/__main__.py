@@ -17,7 +17,10 @@ def main() -> None:
     gc.set_threshold(200_000, 50, 50)
     from mlspec.cli.app import run
 
-    run(sys.argv[1:])
+    try:
+        run(sys.argv[1:])
+    finally:
+        gc.freeze()  # the interpreter would look through everything once more when it ends
 
 
 if __name__ == "__main__":
