@@ -36,6 +36,8 @@ SUPPORT: dict[Feature, Support] = {
     Feature.STEP_INPUT: Lowered("an artifact of the run"),
     Feature.DATA_INPUT_PATH: Unsupported("a runner has no access to the store or the source"),
     Feature.DATA_INPUT_URI: Native("the address as an environment variable"),
+    Feature.DATA_QUERY: Unsupported("nothing runs a query for a step: run it in the step"),
+    Feature.DATA_SECRET: Partial("the step gets the address alone: name the secret in `secrets`"),
     Feature.DATA_OUTPUT: Unsupported(_NO_VERSIONS),
     Feature.METRICS: Lowered("read after the step, kept in its artifact, shown in the job summary"),
     Feature.REPORT: Lowered("kept in the step's artifact; Markdown is shown in the job summary"),
@@ -60,6 +62,9 @@ SUPPORT: dict[Feature, Support] = {
     Feature.PARAMS: Native("`workflow_dispatch` inputs; their defaults also for other triggers"),
     Feature.ENV: Native("`env` of the step"),
     Feature.SECRETS: Native("`secrets` of the repository or environment, in upper case with `_`"),
+    Feature.SECRET_STORE: Partial(
+        "steps read secrets of the repository or environment: copy them there", harmless=True
+    ),
     Feature.RESOURCES: Partial(
         "a runner is as large as its label says; choose one with `native` `runs-on`",
         harmless=True,
@@ -68,6 +73,11 @@ SUPPORT: dict[Feature, Support] = {
         "a runner has the GPU that its label says; choose one with `native` `runs-on`",
         harmless=True,
     ),
+    Feature.ACCELERATOR: Partial(
+        "a runner has the GPU that its label says; choose one with `native` `runs-on`",
+        harmless=True,
+    ),
+    Feature.WORKERS: Partial("a job is one runner", harmless=True),
     Feature.LOCK: Native("job `concurrency` with `queue: max`; at most 100 jobs wait"),
     Feature.APPROVAL: Native(
         "`environment` named like the role; its required reviewers are set in the repository's "

@@ -14,7 +14,7 @@ from mlspec.backends.base import LowerOptions
 from mlspec.backends.github_actions.jobs import JobsMaker
 from mlspec.backends.github_actions.limits import check_workflow
 from mlspec.backends.github_actions.model import Concurrency, Workflow, Workflows
-from mlspec.backends.github_actions.quoting import path_pattern
+from mlspec.backends.github_actions.quoting import Code, Value, path_pattern
 from mlspec.backends.github_actions.refusals import check_pipeline
 from mlspec.backends.github_actions.values import secret_name
 from mlspec.diagnostics.codes.targets import NAME_CLASH, TARGET_LIMIT
@@ -105,11 +105,20 @@ def _workflow(
         pipeline=pipeline.id,
         environment=environment if several else None,
         on=on,
-        # A run waits for the one before; at most one waits (a newer one takes its place).
-        concurrency=Concurrency(group=(f"run {application.name} {pipeline.id}{suffix}",)),
+        concurrency=Concurrency(group=_group(f"run {application.name} {pipeline.id}{suffix}", on)),
         folder=folder,
         jobs=jobs,
     )
+
+
+def _group(name: str, on: Mapping[str, Data]) -> Value:
+    """Return the group of a run: it waits for the one before, and at most one waits.
+
+    Pull requests have a group each, or a newer one would take the place of another's that waits.
+    """
+    if "pull_request" not in on:
+        return (name,)
+    return (f"{name} ", Code("github.event.pull_request.number"))
 
 
 def _comment(application: Application, pipeline: Pipeline, options: LowerOptions) -> Iterator[str]:
