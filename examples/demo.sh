@@ -1,19 +1,23 @@
 #!/bin/sh
-# What `make demo` shows: one spec, checked, drawn, run here, and compiled for four engines.
+# What `make demo` shows: one spec, checked, drawn, run here, and compiled for three engines.
 set -eu
 cd "$(dirname "$0")/digits"
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+say() { printf '\n$ %s\n' "$*"; "$@"; }
 say mlspec validate
 say mlspec graph
+mkdir -p .mlspec/demo
 mlspec graph --format html -o .mlspec/demo/graph.html
 say mlspec run
-for target in airflow github-actions dvc; do
-  say mlspec compile --target "$target" -o ".mlspec/demo/$target"
-done
+# Compiled in a copy, so that the example stays as it is.
+rm -rf .mlspec/demo/project
+mkdir -p .mlspec/demo/project
+cp -R mlspec.yaml scripts .mlspec/demo/project/
+cd .mlspec/demo/project
+say mlspec compile --target airflow --target github-actions --target dvc
 cat <<TXT
 
-Done. Where things are (below examples/digits):
-  results, logs, metrics   .mlspec/runs/        (mlspec runs)
+Done. Where things are, below examples/digits:
+  results, logs, metrics   .mlspec/runs/               (mlspec runs)
   the picture              .mlspec/demo/graph.html
-  generated files          .mlspec/demo/airflow, .mlspec/demo/github-actions, .mlspec/demo/dvc
+  generated files          .mlspec/demo/project/dags, .github/workflows and dvc.yaml
 TXT
