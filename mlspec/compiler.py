@@ -270,8 +270,9 @@ def _unknown_target(job: _Job) -> Diagnostic:
         code=codes.UNKNOWN_TARGET,
         message=f"there is no target `{job.target}`",
         at=choices[0].at if choices else None,
-        label=f"did you mean `{guess}`?" if guess else "",
+        label=f"did you mean `{guess}`?" if guess and choices else "",
         notes=("installed: " + ", ".join(backend_names()),),
+        help=(f"did you mean `{guess}`?",) if guess and not choices else (),
     )
 
 

@@ -52,7 +52,7 @@ def test_compile__errors_leave_no_artifacts(tmp_path):
     result = compiled(tmp_path, "pipelines: {p: {steps: {a: {run: ls}}}}", ["airflw"])
     assert result.artifacts == ()
     assert [d.code.id for d in result.diagnostics] == ["ML092"]
-    assert "airflow" in result.diagnostics[0].label
+    assert "airflow" in result.diagnostics[0].help[0]
 
 
 def test_compile__without_a_target(tmp_path):
