@@ -84,7 +84,8 @@ def approvals(file: File = SPEC, output: TextOrJson = "text") -> None:
     project = spec_path(file).parent.absolute()
     waiting = desk.open_requests(project)
     if output == "json":
-        out(json.dumps({"approvals": [asdict(one) for one in waiting]}, indent=2))
+        data = {"format_version": "1.0", "approvals": [asdict(one) for one in waiting]}
+        out(json.dumps(data, indent=2))
         return
     if not waiting:
         err("nothing waits for approval")

@@ -94,7 +94,8 @@ def run(
     if result.diagnostics:
         _show(analysed, result.diagnostics, output)
     elif result.record is not None and output == "json":
-        out(json.dumps({"exit_code": result.exit_code, **as_data(result.record)}, indent=2))
+        head = {"format_version": "1.0", "exit_code": result.exit_code}
+        out(json.dumps({**head, **as_data(result.record)}, indent=2))
     raise typer.Exit(result.exit_code)
 
 

@@ -43,7 +43,8 @@ def runs(
     project = context.obj[0]
     found = [record for _, record in all_runs(project)][:limit]
     if output == "json":
-        out(json.dumps({"runs": [as_data(record) for record in found]}, indent=2))
+        data = {"format_version": "1.0", "runs": [as_data(record) for record in found]}
+        out(json.dumps(data, indent=2))
         return
     if not found:
         err("nothing has run here yet: `mlspec run` starts a run")
@@ -74,7 +75,7 @@ def show(
     project, chosen = _context(context, output)
     record = _find(project, run)
     if chosen == "json":
-        out(json.dumps(as_data(record), indent=2))
+        out(json.dumps({"format_version": "1.0", **as_data(record)}, indent=2))
         return
     out(f"pipeline {record.pipeline}, environment {record.environment}, run.date {record.date}")
     if record.params:
@@ -102,7 +103,8 @@ def compare(
             name: {key: _compared(a.get(key), b.get(key)) for key in _keys(a, b)}
             for name, (a, b) in sections.items()
         }
-        out(json.dumps({"runs": [one.id, other.id], **document}, indent=2))
+        data = {"format_version": "1.0", "runs": [one.id, other.id], **document}
+        out(json.dumps(data, indent=2))
         return
     table = _new_table("", one.id, other.id, "difference")
     for name, (a, b) in sections.items():
