@@ -16,7 +16,7 @@ from mlspec.backends.registry import backend_names, built_in_names, load_backend
 from mlspec.diagnostics.codes.targets import BAD_NATIVE, PARTIAL, UNSUPPORTED
 from mlspec.diagnostics.model import Code, Diagnostic, Label, Severity
 from mlspec.diagnostics.suggest import did_you_mean
-from mlspec.ir.features import Feature, Use, uses_of
+from mlspec.ir.features import Feature, Use, uses_in
 from mlspec.ir.model import Application, Json
 from mlspec.source import NOWHERE, Origin
 
@@ -90,7 +90,7 @@ def check_capabilities(
         Diagnostics in the order in which the features first appear in the spec.
     """
     places: dict[Feature, list[Use]] = {}
-    for use in _all_uses(application):
+    for use in uses_in(application):
         places.setdefault(use.feature, []).append(use)
     found = []
     chosen = tuple(
@@ -115,18 +115,6 @@ def check_capabilities(
                     )
                 )
     return tuple(found)
-
-
-def _all_uses(application: Application) -> Iterator[Use]:
-    environment = application.environment
-    for pipeline in application.pipelines:
-        yield from uses_of(pipeline)
-        if environment.identity:
-            yield Use(Feature.IDENTITY, pipeline.id, None, environment.at / "identity")
-        for approval in environment.approvals:
-            yield Use(Feature.APPROVAL, pipeline.id, None, approval.at)
-            if approval.count > 1 or len(environment.approvals) > 1:
-                yield Use(Feature.APPROVAL_COUNT, pipeline.id, None, approval.at)
 
 
 def _cannot(

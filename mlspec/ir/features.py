@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mlspec.ir.model import (
+    Application,
     Argv,
     DataInput,
     Join,
@@ -37,6 +38,8 @@ class Feature(Enum):
     STEP_INPUT = "inputs: another step's output"
     DATA_INPUT_PATH = "inputs: a data noun as a local path"
     DATA_INPUT_URI = "inputs: a data noun as an address"
+    DATA_QUERY = "data: query"
+    DATA_SECRET = "data: secret"  # noqa: S105  words for people
     DATA_OUTPUT = "outputs: a new version of a data noun"
     METRICS = "metrics"
     REPORT = "report"
@@ -59,8 +62,11 @@ class Feature(Enum):
     PARAMS = "params"
     ENV = "env"
     SECRETS = "secrets"
+    SECRET_STORE = "targets: secrets that are kept elsewhere"  # noqa: S105  likewise
     RESOURCES = "resources: cpu, memory"
     GPU = "resources: gpu"
+    ACCELERATOR = "resources: accelerator"
+    WORKERS = "resources: workers"
     LOCK = "lock"
     APPROVAL = "approve"
     APPROVAL_COUNT = "approve: more than one person, or more than one approval"
@@ -115,6 +121,37 @@ def uses_of(pipeline: Pipeline) -> Iterator[Use]:
             yield Use(feature, pipeline.id, step.id, at)
     if pipeline.final is not None:
         yield Use(Feature.FINALLY, pipeline.id, pipeline.final.id, pipeline.final.at)
+
+
+def uses_in(application: Application) -> Iterator[Use]:
+    """Yield every use of a feature by an application, those of its environment included."""
+    environment = application.environment
+    for pipeline in application.pipelines:
+        yield from uses_of(pipeline)
+        if environment.identity:
+            yield Use(Feature.IDENTITY, pipeline.id, None, environment.at / "identity")
+        for approval in environment.approvals:
+            yield Use(Feature.APPROVAL, pipeline.id, None, approval.at)
+        yield from _data_uses(pipeline, application)
+        store = application.target("secrets")
+        own = application.target("pipelines")
+        if store is None or (own is not None and store.kind == own.kind):
+            continue
+        if any(step.secrets for step in pipeline.all_steps):
+            yield Use(Feature.SECRET_STORE, pipeline.id, None, store.at)
+
+
+def _data_uses(pipeline: Pipeline, application: Application) -> Iterator[Use]:
+    """Yield what the data nouns that steps read or write ask for."""
+    for step in pipeline.all_steps:
+        read = [item.data for item in step.inputs if isinstance(item, DataInput)]
+        written = [output.data for output in step.outputs if output.data is not None]
+        for noun in (*read, *written):
+            dataset = application.dataset(noun)
+            if dataset.query is not None:
+                yield Use(Feature.DATA_QUERY, pipeline.id, step.id, dataset.at / "query")
+            if dataset.secret is not None:
+                yield Use(Feature.DATA_SECRET, pipeline.id, step.id, dataset.at / "secret")
 
 
 def _pipeline_uses(pipeline: Pipeline) -> Iterator[Use]:
@@ -205,3 +242,7 @@ def _setting_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
         yield Feature.RESOURCES, resources.at
     if resources.gpu:
         yield Feature.GPU, resources.at
+    if resources.accelerator is not None:
+        yield Feature.ACCELERATOR, resources.at / "accelerator"
+    if resources.workers is not None and resources.workers > 1:
+        yield Feature.WORKERS, resources.at / "workers"

@@ -181,7 +181,10 @@ def everything() -> Application:
             identity=(("aws_role", "r"),),
             approvals=(Approval(role="lead"),),
         ),
-        targets=(TargetChoice(part="pipelines", kind="airflow", settings={"dags": 1}),),
+        targets=(
+            TargetChoice(part="pipelines", kind="airflow", settings={"dags": 1}),
+            TargetChoice(part="secrets", kind="vault"),
+        ),
         compute=Compute.DOCKER,
         data=(
             DataSet(id="trips", source="s3://bucket/trips", format="parquet"),

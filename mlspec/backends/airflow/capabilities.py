@@ -8,6 +8,7 @@ from mlspec.backends.base import Capabilities, Lowered, Native, Partial, Support
 from mlspec.ir.features import Feature
 
 _NO_REPOSITORY_EVENTS = "Airflow does not see events of a repository; use a CI target for these"
+_NO_QUERY = "nothing runs a query for a step: run it in the step"
 
 SUPPORT: dict[Feature, Support] = {
     Feature.SCRIPT: Native("BashOperator; with an image, KubernetesPodOperator"),
@@ -22,6 +23,10 @@ SUPPORT: dict[Feature, Support] = {
         "the newest version in the store, or the source by object storage"
     ),
     Feature.DATA_INPUT_URI: Lowered("the address of the newest version, or of the source"),
+    Feature.DATA_QUERY: Unsupported(_NO_QUERY),
+    Feature.DATA_SECRET: Partial(
+        "the source is opened with the worker's own credentials, not with the secret"
+    ),
     Feature.DATA_OUTPUT: Lowered("a new version in the store and an asset event (outlets)"),
     Feature.METRICS: Lowered("metrics.json in the store"),
     Feature.REPORT: Lowered("kept in the store beside the outputs"),
@@ -56,8 +61,15 @@ SUPPORT: dict[Feature, Support] = {
     Feature.PARAMS: Native("Param with a JSON schema"),
     Feature.ENV: Native("env, env_vars"),
     Feature.SECRETS: Native("the connection of that name; in a pod, key `value` of a Secret"),
+    Feature.SECRET_STORE: Partial(
+        "steps read connections: make the store Airflow's secrets backend", harmless=True
+    ),
     Feature.RESOURCES: Lowered("container_resources; a task without image shares its worker"),
     Feature.GPU: Lowered("limit nvidia.com/gpu; a task without image has what its worker has"),
+    Feature.ACCELERATOR: Partial(
+        "choose the node with `native` `pod`, or a worker with `queue`", harmless=True
+    ),
+    Feature.WORKERS: Partial("a task is one process or one pod", harmless=True),
     Feature.LOCK: Native("a pool of one slot"),
     Feature.APPROVAL: Lowered("ApprovalOperator; who may answer is Airflow's permission to do so"),
     Feature.APPROVAL_COUNT: Lowered("an ApprovalOperator for each; different people must answer"),

@@ -15,6 +15,7 @@ _OTHER_JOINS = Unsupported("a stage runs only when everything it depends on was 
 _NO_CONDITIONS = Unsupported("a stage always runs; it has no condition")
 _NO_PEOPLE = Unsupported("`dvc repro` asks nobody")
 _NO_DATA = Unsupported("DVC does not stage data nouns; give a path of the repository")
+_DATA_REFUSED = Lowered("nothing to do: the inputs that would need it are refused")
 _STARTS_NOTHING = Partial(
     "DVC starts no runs; start `dvc repro --keep-going` by hand, from cron or from CI",
     harmless=True,
@@ -31,6 +32,8 @@ SUPPORT: Mapping[Feature, Support] = MappingProxyType(
         Feature.STEP_INPUT: Native("`deps` and `outs`"),
         Feature.DATA_INPUT_PATH: _NO_DATA,
         Feature.DATA_INPUT_URI: _NO_DATA,
+        Feature.DATA_QUERY: _DATA_REFUSED,
+        Feature.DATA_SECRET: _DATA_REFUSED,
         Feature.DATA_OUTPUT: _NO_DATA,
         Feature.METRICS: Native("`metrics`"),
         Feature.REPORT: Lowered("files that stay in the working copy"),
@@ -53,8 +56,11 @@ SUPPORT: Mapping[Feature, Support] = MappingProxyType(
         Feature.PARAMS: Lowered("`params.yaml`, read into variables by the command"),
         Feature.ENV: Lowered("`export` in the command"),
         Feature.SECRETS: Lowered("variables of the process that runs DVC"),
+        Feature.SECRET_STORE: Partial("put them into the environment of DVC", harmless=True),
         Feature.RESOURCES: _NO_SCHEDULER,
         Feature.GPU: _NO_SCHEDULER,
+        Feature.ACCELERATOR: _NO_SCHEDULER,
+        Feature.WORKERS: _NO_SCHEDULER,
         Feature.LOCK: Unsupported("a lock would hold in one working copy only"),
         Feature.APPROVAL: _NO_PEOPLE,
         Feature.APPROVAL_COUNT: _NO_PEOPLE,

@@ -21,6 +21,10 @@ _SUPPORT: dict[Feature, Support] = {
     ),
     Feature.DATA_INPUT_PATH: Lowered("an artifact at the noun's source or newest version"),
     Feature.DATA_INPUT_URI: Lowered("an environment variable with the address"),
+    Feature.DATA_QUERY: Unsupported("nothing runs a query for a step: run it in the step"),
+    Feature.DATA_SECRET: Partial(
+        "the source is opened with the service account's own rights, not with the secret"
+    ),
     Feature.DATA_OUTPUT: Lowered(
         "a task that copies the artifact to its source, or notes its key in a ConfigMap"
     ),
@@ -47,8 +51,16 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.PARAMS: Native("workflow parameters; a first task checks `enum` and `type`"),
     Feature.ENV: Native("`container.env`"),
     Feature.SECRETS: Native("`secretKeyRef` with the key `value`"),
+    Feature.SECRET_STORE: Partial(
+        "steps read Secrets of the cluster: let an operator bring them there", harmless=True
+    ),
     Feature.RESOURCES: Native("requests and limits"),
     Feature.GPU: Native("`nvidia.com/gpu`"),
+    Feature.ACCELERATOR: Partial(
+        "choose the node yourself: `native: {kubernetes: {pod: {nodeSelector: {…}}}}`",
+        harmless=True,
+    ),
+    Feature.WORKERS: Partial("a step is one pod, without further workers", harmless=True),
     Feature.LOCK: Native("a mutex"),
     Feature.APPROVAL: Lowered(
         "a suspended task, answered yes or no; who may answer is a matter of RBAC"

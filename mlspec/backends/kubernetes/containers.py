@@ -46,7 +46,7 @@ def step_template(step: Step, ctx: PipelineContext) -> dict[str, Json]:
     env = [*aside, *_references(step, staging, ctx), *_own_variables(step, ctx)]
     if env:
         container["env"] = cast("list[Json]", env)
-    resources = _resources(step, ctx)
+    resources = _resources(step)
     if resources:
         container["resources"] = resources
     mounts: list[Json] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  the container's
@@ -279,15 +279,7 @@ def go_duration(duration: Duration) -> str:
     return f"{duration.milliseconds // 1000}s"
 
 
-def _resources(step: Step, ctx: PipelineContext) -> dict[str, Json]:
-    if step.resources.accelerator is not None:
-        ctx.warn(
-            f"nothing chooses a node with `{step.resources.accelerator}` for `{step.id}`",
-            step.resources.at,
-            "name the node's label: `native: {kubernetes: {pod: {nodeSelector: {…}}}}`",
-        )
-    if step.resources.workers is not None and step.resources.workers > 1:
-        ctx.warn(f"`{step.id}` runs in one pod, without further workers", step.resources.at)
+def _resources(step: Step) -> dict[str, Json]:
     asked: dict[str, Json] = {}
     if step.resources.cpu is not None:
         asked["cpu"] = str(step.resources.cpu)

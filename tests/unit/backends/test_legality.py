@@ -7,14 +7,23 @@ from typing import Any
 import pytest
 
 from mlspec.backends import legality
-from mlspec.backends.base import Capabilities, LowerOptions, Native, Partial, Support, Unsupported
+from mlspec.backends.base import (
+    Capabilities,
+    Lowered,
+    LowerOptions,
+    Native,
+    Partial,
+    Support,
+    Unsupported,
+)
 from mlspec.backends.ir_json import BACKEND as IR_JSON
 from mlspec.backends.legality import check_capabilities, check_native
+from mlspec.backends.registry import built_in_names, load_backend
 from mlspec.diagnostics.model import Diagnostic, Result, Severity
 from mlspec.emit.artifact import Artifact
 from mlspec.errors import MlspecBug
 from mlspec.ir.features import Feature
-from mlspec.ir.model import Application, Json, Pipeline, Script, Step
+from mlspec.ir.model import Application, Json, Pipeline, Script, Step, TargetChoice
 from mlspec.source import Origin
 from tests.support.everything import everything
 
@@ -180,3 +189,25 @@ def test_check_native__accepts_what_is_listed() -> None:
 def test_check_native__points_at_the_key() -> None:
     found = only(check_native(steps_app(1, {"fake": {"x": 1}}), [fake()]))
     assert found.at == (AT / "steps" / "s0" / "native" / "fake" / "x").key()
+
+
+def test_check_capabilities__keys_that_an_engine_does_not_read_are_never_dropped() -> None:
+    for name in built_in_names():
+        backend = load_backend(name)
+        assert backend is not None
+        silent = {
+            feature
+            for feature in (Feature.ACCELERATOR, Feature.WORKERS, Feature.SECRET_STORE)
+            if isinstance(backend.capabilities.of(feature), Native | Lowered)
+        }
+        assert not silent or name == "ir-json", name
+
+
+def test_check_capabilities__data_and_secrets_of_the_application() -> None:
+    asked = (Feature.DATA_QUERY, Feature.DATA_SECRET, Feature.SECRET_STORE)
+    target = fake(dict.fromkeys(asked, Partial("lost")))
+    shown = [d.message for d in check_capabilities(everything(), target)]
+    assert [any(f.value in text for text in shown) for f in asked] == [True, True, True]
+    own = replace(everything(), targets=(TargetChoice(part="secrets", kind="x"),))
+    own = replace(own, targets=(*own.targets, TargetChoice(part="pipelines", kind="x")))
+    assert len(check_capabilities(own, target)) == 2

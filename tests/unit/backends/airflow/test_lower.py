@@ -75,7 +75,12 @@ def test_capabilities__classify_every_feature() -> None:
     for feature in Feature:
         assert BACKEND.capabilities.of(feature)
     refused = {f for f in Feature if isinstance(BACKEND.capabilities.of(f), Unsupported)}
-    assert refused == {Feature.TRIGGER_MODELS, Feature.PULL_REQUEST, Feature.PUSH}
+    assert refused == {
+        Feature.DATA_QUERY,
+        Feature.TRIGGER_MODELS,
+        Feature.PULL_REQUEST,
+        Feature.PUSH,
+    }
 
 
 def test_emit__same_bytes_for_the_same_input() -> None:

@@ -347,7 +347,9 @@ def test_repository__needs_to_be_named() -> None:
     (problem,) = found(application)
     assert problem.code.id == "ML099"
     assert found(app(step("one", inputs=inputs))) == (), "nobody asks where it is"
-    built = app(step("one", action=action, inputs=inputs, image=Image(reference="a:1", build=Build())))
+    built = app(
+        step("one", action=action, inputs=inputs, image=Image(reference="a:1", build=Build()))
+    )
     assert found(built) == (), "the checkout is in an image that is built from it"
     spec = workflow(application, repository="https://example.org/a.git", revision="v1")
     (artifact,) = template(spec, "one")["inputs"]["artifacts"]
@@ -604,12 +606,6 @@ def test_native__pod_gc_of_the_pipeline() -> None:
 def test_native__pod_gc_is_checked(asked: dict[str, Any]) -> None:
     native: dict[str, Any] = {"kubernetes": {"podGC": asked}}
     assert [d.code.id for d in found(app(step("one"), native=native))] == ["ML093"]
-
-
-def test_resources__what_nothing_chooses_is_said() -> None:
-    asked = Resources(gpu=1, accelerator="a100", workers=2)
-    problems = found(app(step("one", resources=asked)))
-    assert [d.severity.value for d in problems] == ["warning", "warning"]
 
 
 # ------------------------------------------------------------------ emission
