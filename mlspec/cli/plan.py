@@ -236,8 +236,7 @@ def _print(made: Plan, head: _Side, output: str) -> None:
 
         data = report_data(report, command="plan", version=__version__, complete=made.complete)
         kept = {key: data[key] for key in ("mlspec_version", "command", "valid", "diagnostics")}
-        made_by = {"mlspec_version": __version__, "command": "plan"}
-        out(json.dumps({**plan_data(made), **made_by, **kept}, indent=1) + "\n")
+        out(json.dumps({**plan_data(made), **kept}, indent=1) + "\n")
         return
     from mlspec.planning.render_text import render_text
 
