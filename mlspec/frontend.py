@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mlspec.analysis.build import build_application
 from mlspec.analysis.environments import environment_order
+from mlspec.analysis.lints import inputs_that_steps_write
 from mlspec.diagnostics.codes import names
 from mlspec.diagnostics.codes.shape import UNKNOWN_KEY
 from mlspec.diagnostics.model import Diagnostic, has_errors
@@ -154,12 +155,14 @@ def _unrelated(later: Sequence[Diagnostic], earlier: Sequence[Diagnostic]) -> It
 
 
 def _missing_paths(application: Application, folder: Path) -> Iterator[Diagnostic]:
-    """Yield a warning for each input path that the checkout does not have."""
+    """Yield a warning for each input path that the checkout does not have, or a step writes."""
     exists: dict[str, bool] = {}
     for pipeline in application.pipelines:
+        made = dict(inputs_that_steps_write(pipeline))
+        yield from made.values()
         for step in pipeline.all_steps:
             for item in step.inputs:
-                if not isinstance(item, RepoInput):
+                if not isinstance(item, RepoInput) or (step.id, item.name) in made:
                     continue
                 if item.path not in exists:
                     exists[item.path] = (folder / item.path).exists()

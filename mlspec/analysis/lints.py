@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from mlspec.diagnostics.codes import graph as codes
-from mlspec.diagnostics.codes import security
+from mlspec.diagnostics.codes import names, security
 from mlspec.diagnostics.model import Diagnostic, Label
-from mlspec.ir.model import Application, Compute, Step
+from mlspec.ir.model import Application, Compute, Pipeline, RepoInput, Step
 from mlspec.source import Origin
 from mlspec.spec.model import Located, Spec
 
@@ -35,15 +35,49 @@ def lint(spec: Spec, application: Application) -> Iterator[Diagnostic]:
     yield from _later(spec)
 
 
+def inputs_that_steps_write(pipeline: Pipeline) -> Iterator[tuple[tuple[str, str], Diagnostic]]:
+    """Yield step and input of each path of the repository that another step writes.
+
+    The step would see what the checkout has there, if anything.
+    """
+    written = {
+        output.path: (step.id, output)
+        for step in pipeline.steps
+        for output in step.outputs
+        if output.data is None
+    }
+    for step in pipeline.all_steps:
+        for item in step.inputs:
+            if not isinstance(item, RepoInput):
+                continue
+            parts = item.path.split("/")
+            above = ("/".join(parts[:end]) for end in range(len(parts), 0, -1))
+            producer, output = next((written[p] for p in above if p in written), ("", None))
+            if output is None or producer == step.id:
+                continue
+            yield (
+                (step.id, item.name),
+                Diagnostic(
+                    code=names.STEP_OUTPUT_AS_PATH,
+                    message=f"`{item.path}` is read from the repository, not from `{producer}`,"
+                    " which writes it",
+                    at=item.at,
+                    label=f"input `{item.name}` of `{step.id}`",
+                    labels=(Label(output.at, "written here"),),
+                    help=(f"write `{producer}.{output.name}`: then `{step.id}` waits for it",),
+                ),
+            )
+
+
 def _later(spec: Spec) -> Iterator[Diagnostic]:
     """Say once which nouns nothing is derived from: they are never dropped in silence."""
     if not spec.later_nouns:
         return
-    names = ", ".join(f"`{noun}`" for noun, _ in spec.later_nouns)
+    nouns = ", ".join(f"`{noun}`" for noun, _ in spec.later_nouns)
     (_, first), *others = spec.later_nouns
     yield Diagnostic(
         code=codes.NOT_COMPILED,
-        message=f"only the shape of {names} is checked: nothing is derived from it yet",
+        message=f"only the shape of {nouns} is checked: nothing is derived from it yet",
         at=first,
         labels=tuple(Label(at, "likewise") for _, at in others),
         help=("work that must run today goes into `pipelines`",),

@@ -39,3 +39,9 @@ NEAR_REFERENCE = Code(
     "a shell variable that looks like a misspelt reference",
     Severity.WARNING,
 )
+STEP_OUTPUT_AS_PATH = Code(
+    "ML054",
+    "step-output-as-path",
+    "a path of the repository that another step writes",
+    Severity.WARNING,
+)
