@@ -20,10 +20,21 @@ from mlspec.frontend import Analysed, documents_of, make_report
 
 if TYPE_CHECKING:
     from mlspec.cli.run_view import PlainView
+    from mlspec.runtime.model import RunOptions
 
 Given = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="NAME=VALUE", help="A run parameter; may be repeated."),
+]
+
+Wait = Annotated[
+    bool | None,
+    typer.Option(
+        "--wait/--no-wait",
+        help="Wait for approvals, or end with 12 when nothing else is left to do;"
+        " the default is to wait at a terminal.",
+        show_default=False,
+    ),
 ]
 
 
@@ -49,15 +60,7 @@ def run(
         str | None,
         typer.Option("--date", metavar="DATE", help="`run.date`: fill a hole, or repeat a day."),
     ] = None,
-    wait: Annotated[
-        bool | None,
-        typer.Option(
-            "--wait/--no-wait",
-            help="Wait for approvals, or end with 12 when nothing else is left to do;"
-            " the default is to wait at a terminal.",
-            show_default=False,
-        ),
-    ] = None,
+    wait: Wait = None,
     output: TextOrJson = "text",
 ) -> None:
     """Run a pipeline on this machine.
@@ -65,9 +68,7 @@ def run(
     Exit codes: 0 the run succeeded, 20 a step failed, 12 an approval is pending or expired, 130
     interrupted (`mlspec run --resume` goes on from there).
     """
-    from mlspec.runtime.interpreter import run_pipeline
     from mlspec.runtime.model import RunOptions
-    from mlspec.runtime.records import as_data
 
     one_of(output, ("text", "json"), "--format")
     if earlier is not None and not resume:
@@ -77,8 +78,6 @@ def run(
         )
     params = _params(param or [])
     analysed = analyse_or_exit(file, env, output=output, command="run", first_environment=True)
-    application = analysed.application
-    assert application is not None  # noqa: S101  `analyse_or_exit` would have exited
     folder = analysed.loaded.folder
     options = RunOptions(
         params=params,
@@ -89,14 +88,24 @@ def run(
     )
     wanted = pipeline or (_pipeline_of(folder, earlier) if resume else None)
     chosen = _choose(analysed, wanted, output)
+    raise typer.Exit(_execute(analysed, chosen, options, output))
+
+
+def _execute(analysed: Analysed, pipeline: str, options: RunOptions, output: str) -> int:
+    """Run, show how it ended, and return the exit code."""
+    from mlspec.runtime.interpreter import run_pipeline
+    from mlspec.runtime.records import as_data
+
+    application, folder = analysed.application, analysed.loaded.folder
+    assert application is not None  # noqa: S101  `analyse_or_exit` would have exited
     with _view(folder, output) as view:
-        result = run_pipeline(application, chosen, folder, options, view)
+        result = run_pipeline(application, pipeline, folder, options, view)
     if result.diagnostics:
         _show(analysed, result.diagnostics, output)
     elif result.record is not None and output == "json":
         head = {"format_version": "1.0", "exit_code": result.exit_code}
         out(json.dumps({**head, **as_data(result.record)}, indent=2))
-    raise typer.Exit(result.exit_code)
+    return result.exit_code
 
 
 def _view(folder: Path, output: str) -> PlainView:
