@@ -325,7 +325,8 @@ class TreeBuilder:
         return True
 
     def _bad_plain_key(self, node: ScalarNode) -> None:
-        span = Span(node.start, max(node.end, node.start + 1))
+        # The key may be missing at the very end of the file.
+        span = Span(node.start, min(max(node.end, node.start + 1), len(self._text)))
         if node.text == "<<":
             self._report(
                 reading.FORBIDDEN_YAML,

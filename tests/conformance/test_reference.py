@@ -254,7 +254,7 @@ def test_run__killed_can_go_on(tmp_path: Path) -> None:
 
 def test_approve__from_another_process(tmp_path: Path) -> None:
     project = _project(tmp_path, APPROVAL)
-    process = _start(project, "run")
+    process = _start(project, "run", "--wait")
     _wait_for(project / ".mlspec" / "approvals", process)
     for _ in range(200):
         code, text = _finish(_start(project, "approvals", "--format", "json"))
