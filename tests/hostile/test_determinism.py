@@ -24,12 +24,28 @@ SURROUNDINGS = [
 ]
 
 
-def artifacts(spec: str, targets: list[str], env: str, surroundings: dict[str, str], cwd: Path, out: Path):
+def artifacts(
+    spec: str, targets: list[str], env: str, surroundings: dict[str, str], cwd: Path, out: Path
+):
     words = [w for target in targets for w in ("--target", target)]
     inherited = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
     done = subprocess.run(
-        [sys.executable, "-m", "mlspec", "compile", "-f", ROOT / spec, "--env", env, *words]
-        + ["-o", out, "--allow-partial", "--format", "json"],
+        [
+            sys.executable,
+            "-m",
+            "mlspec",
+            "compile",
+            "-f",
+            ROOT / spec,
+            "--env",
+            env,
+            *words,
+            "-o",
+            out,
+            "--allow-partial",
+            "--format",
+            "json",
+        ],
         cwd=cwd,
         env={**inherited, **surroundings, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -41,7 +57,11 @@ def artifacts(spec: str, targets: list[str], env: str, surroundings: dict[str, s
     return {item["path"]: (out / item["path"]).read_bytes() for item in listed}
 
 
-@pytest.mark.parametrize(("spec", "targets", "env"), SPECS, ids=[s[0].split("/")[-2] + s[0].split("/")[-1] for s in SPECS])
+@pytest.mark.parametrize(
+    ("spec", "targets", "env"),
+    SPECS,
+    ids=[s[0].split("/")[-2] + s[0].split("/")[-1] for s in SPECS],
+)
 def test_compile__same_bytes_in_any_surroundings(spec, targets, env, tmp_path):
     results = []
     for index, surroundings in enumerate(SURROUNDINGS):

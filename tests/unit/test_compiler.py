@@ -56,7 +56,9 @@ def test_compile__errors_leave_no_artifacts(tmp_path):
 
 
 def test_compile__without_a_target(tmp_path):
-    assert [d.code.id for d in compiled(tmp_path, "pipelines: {p: {steps: {a: {run: ls}}}}").diagnostics] == ["ML097"]
+    assert [
+        d.code.id for d in compiled(tmp_path, "pipelines: {p: {steps: {a: {run: ls}}}}").diagnostics
+    ] == ["ML097"]
 
 
 def test_compile__without_pipelines_there_is_nothing_to_do(tmp_path):

@@ -1,12 +1,20 @@
 """From spec to IR: what each decision of the language means there."""
 
+from mlspec.frontend import analyse_file
 from mlspec.ir.dump import application_document, canonical_json
-from mlspec.ir.model import Argv, Compute, DataInput, Pairing, RepoInput, Script, StageMode, StepInput
+from mlspec.ir.model import (
+    Argv,
+    Compute,
+    DataInput,
+    Pairing,
+    RepoInput,
+    Script,
+    StageMode,
+    StepInput,
+)
 from mlspec.ir.values import Duration, Literal, Namespace, Ref
 from mlspec.ir.verify import verify_application
 from tests.support.specs import application, codes, pipeline, write_spec
-
-from mlspec.frontend import analyse_file
 
 WIDE = """
     roles:
@@ -80,7 +88,10 @@ def test_build__inputs_and_outputs_name_what_b1_says(tmp_path):
         StepInput(name="models", step="b", output="model", pairing=Pairing.FOLDER),
     )
     assert steps["a"].outputs[0].path == "out/rows.csv"
-    assert (steps["c"].outputs[0].data, steps["c"].outputs[0].path) == ("made", "mlspec-out/made.csv")
+    assert (steps["c"].outputs[0].data, steps["c"].outputs[0].path) == (
+        "made",
+        "mlspec-out/made.csv",
+    )
     assert made.final.inputs == (StepInput(name="made", step="c", output="made"),)
 
 
@@ -105,9 +116,16 @@ def test_build__values_have_one_form(tmp_path):
     assert {param.name: param.default for param in made.params} == {"rate": "0.001", "dry": "false"}
     assert made.triggers.schedule.cron == "0 3 * * *"
     assert [row.name for row in made.step("b").matrix.rows] == ["1", "1.10"]
-    assert [str(condition) for condition in made.step("d").when] == ["c.auc >= 0.9", "params.dry == false"]
+    assert [str(condition) for condition in made.step("d").when] == [
+        "c.auc >= 0.9",
+        "params.dry == false",
+    ]
     approval = made.step("d").approvals[0]
-    assert (approval.count, approval.within, approval.members) == (1, Duration(72 * 3_600_000), ("@acme/leads",))
+    assert (approval.count, approval.within, approval.members) == (
+        1,
+        Duration(72 * 3_600_000),
+        ("@acme/leads",),
+    )
 
 
 def test_build__what_it_makes_passes_the_verifier(tmp_path):
@@ -169,7 +187,10 @@ def test_build__environment_gives_targets_store_and_names(tmp_path):
         """
     dev, prod = (application(tmp_path, text, name) for name in ("dev", "prod"))
     assert (dev.environment.store, dev.target("pipelines").kind) == ("file:.mlspec/dev", "local")
-    assert (prod.environment.store, prod.target("pipelines").kind) == ("s3://bucket/shop/", "airflow")
+    assert (prod.environment.store, prod.target("pipelines").kind) == (
+        "s3://bucket/shop/",
+        "airflow",
+    )
     assert dev.pipelines[0].steps[0].action.text == "echo dev"
 
 

@@ -23,7 +23,9 @@ def values(tmp_path, route=(), environment=None):
 def test_effective_values__inherits_run_settings_nearest_first(tmp_path):
     found = values(tmp_path, ("pipelines", "p", "steps", "a"))
     step = "pipelines.p.steps.a"
-    assert {key.removeprefix(f"{step}."): value.text for key, value in found.items() if ".env" in key} == {
+    assert {
+        key.removeprefix(f"{step}."): value.text for key, value in found.items() if ".env" in key
+    } == {
         "env.C": "own",
         "env.B": "mid",
         "env.A": "top",

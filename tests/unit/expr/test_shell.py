@@ -19,8 +19,10 @@ ONE_WORD = [
     "printf '<%s>' ${params.x}",
     'printf "<%s>" "${params.x}"',
     'printf "<%s>" "pre-${params.x}-post" | sed "s/pre-//; s/-post//"',
-    "printf '<%s>' $(printf '%s' ${params.x} | base64 -w0 | base64 -d | { IFS= read -r l; echo ok; })"
-    " >/dev/null; printf '<%s>' ${params.x}",
+    (
+        "printf '<%s>' $(printf '%s' ${params.x} | base64 -w0 | base64 -d | { IFS= read -r l; echo ok; })"
+        " >/dev/null; printf '<%s>' ${params.x}"
+    ),
     'printf "<%s>" "$(printf %s ${params.x})"',
     'printf "<%s>" "$(case y in x) echo no;; y) printf %s ${params.x};; esac)"',
     'printf "<%s>" "`printf %s ${params.x}`"',

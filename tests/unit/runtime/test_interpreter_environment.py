@@ -50,7 +50,9 @@ def test_run__a_step_that_changes_its_input_changes_nothing_of_anybodys(tmp_path
 
     ran = run_app(
         app_of(
-            script("make", "mkdir -p out; echo one > out/x", outputs=(Output(name="x", path="out/x"),)),
+            script(
+                "make", "mkdir -p out; echo one > out/x", outputs=(Output(name="x", path="out/x"),)
+            ),
             reads("spoil", 'echo two >> "$MLSPEC_INPUTS_X"'),
             reads("look", 'cat "$MLSPEC_INPUTS_X"', "spoil"),
         ),
