@@ -51,7 +51,7 @@ def spec_text(steps: int, *, per_pipeline: int | None = None, image: bool = Fals
         data, order = needs_of(index, first)
         lines += [f"      step-{index}:"]
         if data is not None:
-            lines += [f"        run: cat ${{inputs.before}} > ${{outputs.made}}"]
+            lines += ["        run: cat ${inputs.before} > ${outputs.made}"]
             lines += [f"        inputs: {{before: step-{data}.made}}"]
         else:
             lines += [f"        run: echo {index} > ${{outputs.made}}"]
