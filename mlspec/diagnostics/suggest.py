@@ -3,7 +3,8 @@
 Duty: words in, one word or None out. Deterministic: equal candidates are decided by their order.
 The threshold is a third of the word's length in edits (insert, delete, replace, swap neighbours),
 so that short words are not "corrected" into unrelated ones; a long common stem counts as near too
-(`retries` means `retry`).
+(`retries` means `retry`), and, when nothing is near, the only word that begins like it
+(`mem` means `memory`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     wanted = _fold(word)
     best: tuple[int, int] | None = None
     found: str | None = None
-    for candidate in candidates:
+    known_words = tuple(candidates)
+    for candidate in known_words:
         if candidate == word or len(candidate) > _MAX_LENGTH:
             continue
         known = _fold(candidate)
@@ -41,7 +43,18 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         rank = (distance, 0 if wanted[:1] == known[:1] else 1)
         if best is None or rank < best:
             best, found = rank, candidate
-    return found
+    return found if found is not None else _only_extension(wanted, known_words)
+
+
+def _only_extension(wanted: str, candidates: Iterable[str]) -> str | None:
+    """Return the only candidate that is an abbreviation of the word, or the other way round."""
+    found = []
+    for candidate in candidates:
+        known = _fold(candidate)
+        shorter = min(len(wanted), len(known))
+        if shorter >= 3 and known != wanted and known[:shorter] == wanted[:shorter]:
+            found.append(candidate)
+    return found[0] if len(found) == 1 else None
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> tuple[str, ...]:

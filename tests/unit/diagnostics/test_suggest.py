@@ -48,6 +48,22 @@ def test_nearest__first_of_equally_near_ones() -> None:
     assert nearest("bat", ["cat", "hat"]) == "cat"
 
 
+@pytest.mark.parametrize(
+    ("word", "candidates", "known"),
+    [
+        ("mem", ["cpu", "memory"], "memory"),
+        ("integer", ["string", "int"], "int"),
+        ("github", ["airflow", "github-actions"], "github-actions"),
+        ("pre", ["predict", "prepare"], None),
+        ("no", ["notify"], None),
+    ],
+)
+def test_nearest__the_only_word_that_begins_like_it(
+    word: str, candidates: list[str], known: str | None
+) -> None:
+    assert nearest(word, candidates) == known
+
+
 def test_nearest__never_the_word_itself() -> None:
     assert nearest("run", ["run"]) is None
 
