@@ -9,7 +9,7 @@ locally are not emitted for, unless there is no other.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from typing import Any
 
 from mlspec.backends.base import Backend, LowerOptions, Unsupported
 from mlspec.backends.legality import check_capabilities, check_native
-from mlspec.backends.registry import backend_names, load_backend
+from mlspec.backends.registry import backend_names, built_in_names, load_backend
 from mlspec.diagnostics.codes import targets as codes
 from mlspec.diagnostics.model import Diagnostic, has_errors
 from mlspec.diagnostics.report import Report
@@ -98,6 +98,8 @@ def compile_targets(
     artifacts: list[Artifact] = []
     for job in jobs:
         artifacts += _compile_job(job, options, found, allow_partial=allow_partial)
+    known = {job.target for job in jobs}
+    found += [_unknown_target(job) for job in _unknown(applications) if job.target not in known]
     _check_all_native(applications, found)
     failed = has_errors(found)
     return Compiled(
@@ -107,6 +109,24 @@ def compile_targets(
         diagnostics=tuple(found),
         analysed=analysed,
     )
+
+
+def check_targets(applications: Sequence[Application]) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with the targets that a spec names, and with its `native` blocks.
+
+    Nothing is lowered: what a target cannot express is known when it is compiled for.
+    """
+    found = [_unknown_target(job) for job in _unknown(applications)]
+    _check_all_native(applications, found)
+    return tuple(found)
+
+
+def _unknown(applications: Sequence[Application]) -> Iterator[_Job]:
+    """Yield a job for each target that the spec names and that is not installed."""
+    choices = [one.target(part) for one in applications for part in ("pipelines", "ci")]
+    for name in dict.fromkeys(choice.kind for choice in choices if choice is not None):
+        if name not in (LOCAL, *built_in_names()) and name not in backend_names():
+            yield _Job(target=name, applications=tuple(applications))
 
 
 def _emitted(applications: list[Application]) -> list[Application]:

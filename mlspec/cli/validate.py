@@ -9,15 +9,20 @@ from mlspec.cli.load import exit_code, spec_path
 from mlspec.cli.options import SPEC, Env, File, Format, one_of
 from mlspec.frontend import analyse, documents_of, load, make_report
 from mlspec.frontend import validate as validate_all
-from mlspec.ir.model import Pipeline
+from mlspec.ir.model import Application, Pipeline
 
 
 def validate(file: File = SPEC, env: Env = None, output: Format = "text") -> None:
-    """Check a spec: shape, names, graph, conditions, every environment."""
+    """Check a spec: shape, names, graph, conditions, every environment, names of targets."""
     one_of(output, FORMATS, "--format")
     loaded = load(spec_path(file))
     analysed = (analyse(loaded, env),) if env is not None else validate_all(loaded)
     found = tuple(diagnostic for one in analysed for diagnostic in one.diagnostics)
+    applications = [one.application for one in analysed if one.application is not None]
+    if any(one.targets or _has_native(one) for one in applications):
+        from mlspec.compiler import check_targets
+
+        found += check_targets(applications)
     report = make_report(found, documents_of(analysed))
     complete = all(one.application is not None for one in analysed)
     name = loaded.spec.app.name if loaded.spec is not None else ""
@@ -27,6 +32,11 @@ def validate(file: File = SPEC, env: Env = None, output: Format = "text") -> Non
     if output == "text" and not code and application is not None:
         err(_summary(application.name, application.pipelines, loaded.environments))
     raise typer.Exit(code)
+
+
+def _has_native(application: Application) -> bool:
+    blocks = (step.native for one in application.pipelines for step in one.all_steps)
+    return bool(application.environment.native) or any(blocks)
 
 
 def _summary(app: str, pipelines: tuple[Pipeline, ...], environments: tuple[str, ...]) -> str:

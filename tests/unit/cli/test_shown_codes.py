@@ -72,3 +72,16 @@ def test_run__a_full_disk_is_no_bug(problem, ending, monkeypatch, capsys):
     shown = capsys.readouterr().err
     assert ("error[ML905]: `run.json` could not be written" in shown) is (ending == 73)
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("command", ["validate", "compile"])
+def test_command__targets_of_the_spec_are_looked_at(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlspec.yaml").write_text(
+        'mlspec: "1"\napp: {name: demo}\ntargets: {pipelines: airlfow, ci: github}\n'
+        'pipelines: {p: {steps: {a: {run: "true", native: {kubernetes: {pods: {}}}}}}}\n'
+    )
+    assert mlspec(command, "--format", "text") == Exit.ERRORS
+    shown = capsys.readouterr().err
+    for wrong in ("no target `airlfow`", "no target `github`", "`native.kubernetes.pods` is not"):
+        assert wrong in shown
