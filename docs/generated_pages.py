@@ -74,6 +74,7 @@ def losses(name: str) -> str:
     keys = [
         (f"Keys of `native: {{{name}: …}}` in a step", backend.capabilities.native_keys),
         ("in a pipeline or an environment", backend.capabilities.pipeline_native_keys),
+        ("settings in `targets`", backend.capabilities.setting_keys or {}),
     ]
     told = "; ".join(
         f"{title}: {', '.join(f'`{key}` ({kind})' for key, kind in found.items())}"

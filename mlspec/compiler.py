@@ -16,16 +16,16 @@ from types import MappingProxyType
 from typing import Any
 
 from mlspec.backends.base import Backend, LowerOptions, Unsupported
-from mlspec.backends.legality import check_capabilities, check_native
+from mlspec.backends.legality import check_capabilities, check_native, check_settings
 from mlspec.backends.registry import backend_names, built_in_names, load_backend
 from mlspec.diagnostics.codes import targets as codes
-from mlspec.diagnostics.model import Diagnostic, has_errors
+from mlspec.diagnostics.model import Diagnostic, Label, has_errors
 from mlspec.diagnostics.report import Report
 from mlspec.diagnostics.suggest import nearest
 from mlspec.emit.artifact import Artifact
 from mlspec.frontend import Analysed, analyse, documents_of, load, make_report
 from mlspec.ir.features import Feature
-from mlspec.ir.model import Application, Build, Json, Triggers
+from mlspec.ir.model import Application, Build, Json, TargetChoice, Triggers
 
 LOCAL = "local"
 
@@ -101,6 +101,7 @@ def compile_targets(
     known = {job.target for job in jobs}
     found += [_unknown_target(job) for job in _unknown(applications) if job.target not in known]
     _check_all_native(applications, found)
+    found += _check_settings(applications)
     failed = has_errors(found)
     return Compiled(
         artifacts=() if failed else tuple(sorted(artifacts, key=lambda item: item.path)),
@@ -118,14 +119,45 @@ def check_targets(applications: Sequence[Application]) -> tuple[Diagnostic, ...]
     """
     found = [_unknown_target(job) for job in _unknown(applications)]
     _check_all_native(applications, found)
+    found += _check_settings(applications)
     return tuple(found)
+
+
+def _check_settings(applications: Sequence[Application]) -> Iterator[Diagnostic]:
+    """Yield settings that a target does not take, and those that environments do not share."""
+    first: dict[str, TargetChoice] = {}
+    for choice in _choices(applications):
+        backend = load_backend(choice.kind) if choice.settings else None
+        if backend is not None:
+            yield from check_settings(choice, backend.capabilities)
+        other = first.setdefault(f"{choice.part} {choice.kind}", choice)
+        if other.settings != choice.settings and other.at != choice.at:
+            yield Diagnostic(
+                code=codes.TARGET_LIMIT,
+                message=f"the settings of `{choice.kind}` differ between environments",
+                at=choice.at,
+                label="other settings here",
+                labels=(Label(other.at, "and here"),),
+                help=(
+                    "give them once, under the top-level `targets`",
+                    f"or compile for one environment at a time: `--target {choice.kind} --env …`",
+                ),
+            )
+
+
+def _choices(applications: Sequence[Application]) -> Iterator[TargetChoice]:
+    """Yield the targets that pipelines are compiled for, as each environment chooses them."""
+    for application in applications:
+        for part in ("pipelines", "ci"):
+            choice = application.target(part)
+            if choice is not None and choice.kind != LOCAL:
+                yield choice
 
 
 def _unknown(applications: Sequence[Application]) -> Iterator[_Job]:
     """Yield a job for each target that the spec names and that is not installed."""
-    choices = [one.target(part) for one in applications for part in ("pipelines", "ci")]
-    for name in dict.fromkeys(choice.kind for choice in choices if choice is not None):
-        if name not in (LOCAL, *built_in_names()) and name not in backend_names():
+    for name in dict.fromkeys(choice.kind for choice in _choices(applications)):
+        if name not in built_in_names() and name not in backend_names():
             yield _Job(target=name, applications=tuple(applications))
 
 
@@ -203,12 +235,12 @@ def _chosen(
 
 
 def _settings_for(applications: Sequence[Application], target: str) -> Mapping[str, Json]:
-    for application in applications:
-        for part in ("pipelines", "ci"):
-            choice = application.target(part)
-            if choice is not None and choice.kind == target:
-                return choice.settings
-    return MappingProxyType({})
+    """Return the settings of a target; what runs pipelines is asked before what CI uses."""
+    merged: dict[str, Json] = {}
+    for choice in _choices(applications):
+        if choice.kind == target:
+            merged = {**choice.settings, **merged}
+    return MappingProxyType(merged)
 
 
 def _without_ci(application: Application) -> Application:

@@ -65,11 +65,14 @@ class Capabilities:
         native_keys: keys allowed under `native.<target>` of a step, with the JSON types they take
             (`"string"`, `"integer"`, `"object"`, `"array"`, `"string|array"`).
         pipeline_native_keys: the same for `native` of a pipeline or an environment.
+        setting_keys: the same for `targets.<part>`, besides `uri` and `secret`, which every kind
+            has; None: any.
     """
 
     support: Mapping[Feature, Support]
     native_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     pipeline_native_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    setting_keys: Mapping[str, str] | None = None
 
     def of(self, feature: Feature) -> Support:
         """Return the support for a feature."""

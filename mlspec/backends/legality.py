@@ -13,11 +13,12 @@ from typing import Any
 
 from mlspec.backends.base import Backend, Capabilities, Lowered, Native, Partial, Unsupported
 from mlspec.backends.registry import backend_names, built_in_names, load_backend
+from mlspec.diagnostics.codes.shape import UNKNOWN_KEY, WRONG_TYPE
 from mlspec.diagnostics.codes.targets import BAD_NATIVE, PARTIAL, UNSUPPORTED
 from mlspec.diagnostics.model import Code, Diagnostic, Label, Severity
 from mlspec.diagnostics.suggest import did_you_mean
 from mlspec.ir.features import Feature, Use, uses_in
-from mlspec.ir.model import Application, Json
+from mlspec.ir.model import Application, Json, TargetChoice
 from mlspec.source import NOWHERE, Origin
 
 _MOST_LABELS = 4
@@ -60,6 +61,9 @@ FORBIDDEN = frozenset(
     ]
 )
 """What a proof reads, or what mlspec itself sets: no `native` key may be one of these words."""
+
+_EVERY_KIND: Mapping[str, str] = {"uri": "string", "secret": "string"}
+"""Settings of every target, used or not."""
 
 _FORBIDDEN_INSIDE = frozenset({"serviceaccount", "serviceaccountname"})
 """Forbidden at any depth of a `native` value."""
@@ -218,6 +222,31 @@ def check_native(
             for problem, where in _problems(target, keys, tables[target], place, at):
                 found.setdefault(problem, []).append(where)
     return tuple(_native_diagnostic(problem, places) for problem, places in found.items())
+
+
+def check_settings(choice: TargetChoice, table: Capabilities) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with the settings of a target, as `targets` gives them.
+
+    Args:
+        choice: the target with its settings.
+        table: what it takes.
+    """
+    if table.setting_keys is None:
+        return ()
+    found = []
+    for key, value in choice.settings.items():
+        wanted = _EVERY_KIND.get(key) or table.setting_keys.get(key)
+        spelled = f"`{key}` of target `{choice.kind}`"
+        if wanted is None:
+            message = f"unknown key {spelled}"
+            known = sorted({*table.setting_keys, *_EVERY_KIND})
+            help_ = did_you_mean(key, known) or (f"allowed: {', '.join(known)}",)
+            place = (choice.at / key).key()
+            found.append(Diagnostic(code=UNKNOWN_KEY, message=message, at=place, help=help_))
+        elif not any(_has_type(value, name) for name in wanted.split("|")):
+            message = f"{spelled} takes {wanted.replace('|', ' or ')}, not {_type_of(value)}"
+            found.append(Diagnostic(code=WRONG_TYPE, message=message, at=choice.at / key))
+    return tuple(found)
 
 
 def _places(application: Application) -> Iterator[_Place]:

@@ -106,4 +106,5 @@ CAPABILITIES = Capabilities(
         }
     ),
     pipeline_native_keys=MappingProxyType({"max_active_tasks": "integer"}),
+    setting_keys=MappingProxyType({"staging_image": "string", "approvers": "object"}),
 )

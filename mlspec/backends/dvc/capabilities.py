@@ -83,4 +83,4 @@ SUPPORT: Mapping[Feature, Support] = MappingProxyType(
     }
 )
 
-CAPABILITIES = Capabilities(support=SUPPORT)
+CAPABILITIES = Capabilities(support=SUPPORT, setting_keys=MappingProxyType({}))

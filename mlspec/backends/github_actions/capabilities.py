@@ -119,4 +119,5 @@ CAPABILITIES = Capabilities(
     support=MappingProxyType(SUPPORT),
     native_keys=MappingProxyType({"runs-on": "string|array"}),
     pipeline_native_keys=MappingProxyType({"runs-on": "string|array"}),
+    setting_keys=MappingProxyType({"branch": "string"}),
 )

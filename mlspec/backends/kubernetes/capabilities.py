@@ -95,4 +95,5 @@ CAPABILITIES = Capabilities(
     support=MappingProxyType(_SUPPORT),
     native_keys=MappingProxyType({"pod": "object"}),
     pipeline_native_keys=MappingProxyType({"podGC": "object"}),
+    setting_keys=MappingProxyType({"repository": "string", "revision": "string"}),
 )

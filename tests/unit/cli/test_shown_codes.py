@@ -85,3 +85,36 @@ def test_command__targets_of_the_spec_are_looked_at(command, tmp_path, monkeypat
     shown = capsys.readouterr().err
     for wrong in ("no target `airlfow`", "no target `github`", "`native.kubernetes.pods` is not"):
         assert wrong in shown
+
+
+TARGETS = """\
+mlspec: "1"
+app: {name: demo}
+targets: {pipelines: {kind: airflow, staging_imge: x, approvers: [a], uri: "https://a.example"}}
+environments: {dev: {}, prod: {after: dev, targets: {pipelines: {kind: airflow}}}}
+pipelines: {p: {steps: {a: {run: "true"}}}}
+"""
+
+
+@pytest.mark.parametrize("command", ["validate", "compile"])
+def test_command__settings_of_targets_are_never_dropped(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlspec.yaml").write_text(TARGETS)
+    assert mlspec(command) == Exit.ERRORS
+    shown = capsys.readouterr().err
+    assert "error[ML020]: unknown key `staging_imge` of target `airflow`" in shown
+    assert "did you mean `staging_image`?" in shown
+    assert "error[ML022]: `approvers` of target `airflow` takes object, not array" in shown
+    assert "error[ML099]: the settings of `airflow` differ between environments" in shown
+    assert shown.count("error[") == 3
+
+
+def test_compile__settings_of_ci_count_where_one_target_plays_both_parts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlspec.yaml").write_text(
+        'mlspec: "1"\napp: {name: demo}\n'
+        "targets: {pipelines: github-actions, ci: {kind: github-actions, branch: trunk}}\n"
+        'pipelines: {p: {trigger: {push: true}, steps: {a: {run: "true"}}}}\n'
+    )
+    assert mlspec("compile") == Exit.OK
+    assert "trunk" in (tmp_path / ".github/workflows/demo-p.yml").read_text()
