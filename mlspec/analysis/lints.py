@@ -70,18 +70,24 @@ def inputs_that_steps_write(pipeline: Pipeline) -> Iterator[tuple[tuple[str, str
 
 
 def _later(spec: Spec) -> Iterator[Diagnostic]:
-    """Say once which nouns nothing is derived from: they are never dropped in silence."""
-    if not spec.later_nouns:
-        return
-    nouns = ", ".join(f"`{noun}`" for noun, _ in spec.later_nouns)
-    (_, first), *others = spec.later_nouns
-    yield Diagnostic(
-        code=codes.NOT_COMPILED,
-        message=f"only the shape of {nouns} is checked: nothing is derived from it yet",
-        at=first,
-        labels=tuple(Label(at, "likewise") for _, at in others),
-        help=("work that must run today goes into `pipelines`",),
-    )
+    """Say once what nothing is derived from: neither nouns nor keys are dropped in silence."""
+    nouns = [one for one in spec.later if "." not in one[0]]
+    keys = [one for one in spec.later if "." in one[0]]
+    for found, help_ in (
+        (nouns, "work that must run today goes into `pipelines`"),
+        (keys, "what must hold today is checked by a step"),
+    ):
+        if not found:
+            continue
+        (_, first), *others = found
+        yield Diagnostic(
+            code=codes.NOT_COMPILED,
+            message=f"only the shape of {', '.join(f'`{name}`' for name, _ in found)} is checked:"
+            " nothing is derived from it yet",
+            at=first,
+            labels=tuple(Label(at, "likewise") for _, at in others),
+            help=(help_,),
+        )
 
 
 def _place(step: Step, application: Application) -> Iterator[Diagnostic]:

@@ -7,6 +7,7 @@ units are settled, so the binder reports nothing; a surprise is a `MlspecBug`.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from types import MappingProxyType
 
 from mlspec.ir.model import Json
@@ -26,6 +27,9 @@ from mlspec.spec.model import (
 from mlspec.yamlio.nodes import Document
 
 _LATER = ("metrics", "features", "models", "serving", "monitors", "kpis", "policy")
+_LATER_IN_DATA = ("schema", "checks", "validate", "retain")
+_LATER_IN_ENVIRONMENTS = ("quota", "deliver")
+_LATER_TARGETS = ("registry", "serving", "features", "metrics", "lineage", "infra")
 
 
 def bind(document: Document, value: Json) -> Spec:
@@ -51,10 +55,31 @@ def bind(document: Document, value: Json) -> Spec:
         pipelines=tuple(_pipeline(name, item) for name, item in root.entries("pipelines")),
         environments=tuple(_environment(name, item) for name, item in root.entries("environments")),
         targets=_targets(root),
-        later_nouns=tuple((noun, (root.at / noun).key()) for noun in _LATER if noun in root),
+        later=tuple(_later(root)),
         folders=MappingProxyType(folders),
         at=root.at,
     )
+
+
+def _later(root: Cursor) -> Iterator[tuple[str, Origin]]:
+    """Yield what is checked for its shape only: name and place of each noun and key."""
+    for noun in _LATER:
+        if noun in root:
+            yield noun, (root.at / noun).key()
+    holders = (
+        *((f"data.{name}", item, _LATER_IN_DATA) for name, item in root.entries("data")),
+        *(
+            (f"environments.{name}", item, _LATER_IN_ENVIRONMENTS)
+            for name, item in root.entries("environments")
+        ),
+    )
+    for path, holder, keys in holders:
+        for key in keys:
+            if key in holder:
+                yield f"{path}.{key}", (holder.at / key).key()
+    for part, choice in root.entries("targets"):
+        if part in _LATER_TARGETS:
+            yield f"targets.{part}", choice.at.key()
 
 
 def _app(app: Cursor | None, at: Origin) -> AppSpec:

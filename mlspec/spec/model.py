@@ -216,7 +216,7 @@ class AppSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """The whole document. `later_nouns` are nouns that are checked for shape only."""
+    """The whole document. `later` are nouns and keys that are checked for shape only."""
 
     app: AppSpec
     defaults: SettingsSpec
@@ -226,7 +226,7 @@ class Spec:
     pipelines: tuple[PipelineSpec, ...]
     environments: tuple[EnvironmentSpec, ...]
     targets: tuple[TargetSpec, ...]
-    later_nouns: tuple[tuple[str, Origin], ...]
+    later: tuple[tuple[str, Origin], ...]
     folders: Mapping[str, str]
     """Folder of each source file, relative to the main file's folder (`.` for its own)."""
     at: Origin

@@ -31,6 +31,6 @@ DATA_OUTPUT_ON_MATRIX = Code(
 NOT_COMPILED = Code(
     "ML077",
     "not-compiled-yet",
-    "a noun that is checked for its shape only",
+    "a noun or a key that is checked for its shape only",
     Severity.WARNING,
 )
