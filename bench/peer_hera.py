@@ -2,7 +2,7 @@
 
 Usage: peer_hera.py STEPS OUTPUT [shared] (in an environment that has `hera[yaml]`). Every step has
 a template of its own, as steps with different commands do and as mlspec emits them; with `shared`
-all steps use one of two templates, the least work there can be.
+all use one of two.
 """
 
 from __future__ import annotations

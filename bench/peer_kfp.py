@@ -1,8 +1,7 @@
 """Compiles the graph of `specs.py` with the Kubeflow Pipelines SDK, as its users write it.
 
 Usage: peer_kfp.py STEPS OUTPUT [shared] (in an environment that has `kfp`). Every step has a
-component of its own, as steps with different commands do; with `shared` all steps use one of two
-components, the least work there can be.
+component of its own, as steps with different commands do; with `shared` all use one of two.
 """
 
 import sys
