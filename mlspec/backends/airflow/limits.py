@@ -143,10 +143,11 @@ def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
 
 
 def _grouped(diagnostic: Diagnostic, places: list[Origin]) -> Iterator[Diagnostic]:
-    """Say one thing once, with labels at the first few other places."""
+    """Say one thing once, with labels at the first few other places (defaults are one place)."""
     if places:
-        labels = tuple(Label(at, "here as well") for at in places[1:MOST_LABELS])
-        yield replace(diagnostic, at=places[0], labels=labels)
+        first, *others = dict.fromkeys(places)
+        labels = tuple(Label(at, "here as well") for at in others[: MOST_LABELS - 1])
+        yield replace(diagnostic, at=first, labels=labels)
 
 
 def _shared_workers(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:

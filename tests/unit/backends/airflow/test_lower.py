@@ -34,6 +34,7 @@ from mlspec.ir.model import (
     Triggers,
 )
 from mlspec.ir.values import Duration, Memory, Namespace, Ref
+from mlspec.source import Origin
 from tests.support.everything import everything
 from tests.support.graphs import TRAPS, random_application
 
@@ -218,3 +219,11 @@ def test_emit__everything_without_images() -> None:
             modules = {node.module for node in found if isinstance(node, ast.ImportFrom)}
             modules |= {a.name for n in found if isinstance(n, ast.Import) for a in n.names}
             assert not {name for name in modules if name and name.startswith("mlspec")}
+
+
+def test_lower__one_place_for_what_several_steps_take_from_defaults() -> None:
+    shared = Resources(gpu=1, at=Origin("m.yaml", ("defaults", "resources")))
+    own = Resources(gpu=2, at=Origin("m.yaml", ("c", "resources")))
+    made = app(one("a", resources=shared), one("b", resources=shared), one("c", resources=own))
+    (found,) = BACKEND.lower((made,), LowerOptions()).diagnostics
+    assert (found.at, [label.at for label in found.labels]) == (shared.at, [own.at])
