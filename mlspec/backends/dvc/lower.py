@@ -65,6 +65,7 @@ def lower(applications: Sequence[Application], options: LowerOptions) -> Result[
             params[key] = _values(pipeline.params, found)
         stages += _stages(pipeline, mine, key)
     found += _clashes(made)
+    found += _measured_inside(made)
     found += _overlaps(made)
     found += _too_long(stages, made)
     project = DvcProject(
@@ -106,7 +107,8 @@ def _stages(pipeline: Pipeline, mine: tuple[Instance, ...], key: str) -> Iterato
             params=key if reads_params(step) else None,
             read=tuple(r.name for r in step.refs if r.namespace is Namespace.PARAMS),
             deps=_deps(instance, around),
-            outs=instance.outs,
+            # A metrics file that is an output too is one output for DVC.
+            outs=tuple(path for path in instance.outs if path != instance.metrics),
             marks=(instance.mark,) if instance.needs_mark and is_ordered_after else (),
             metrics=instance.metrics,
             always_changed=not step.cache,
@@ -211,6 +213,22 @@ def _clash(message: str, instance: Instance, other: Instance) -> Diagnostic:
         at=instance.step.at,
         labels=(Label(other.step.at, "the other one"),),
     )
+
+
+def _measured_inside(made: Sequence[Instance]) -> Iterator[Diagnostic]:
+    """Metrics files that lie in an output: DVC keeps a path in one place only."""
+    for instance in made:
+        outer = next(
+            (p for p in instance.outs if (instance.metrics or "").startswith(f"{p}/")), None
+        )
+        if outer is not None:
+            yield Diagnostic(
+                code=TARGET_LIMIT,
+                message=f"the metrics file `{instance.metrics}` lies in the output `{outer}`;"
+                " target `dvc` keeps a path in one place only",
+                at=instance.step.at / "metrics",
+                help=("write the metrics beside the output",),
+            )
 
 
 def _overlaps(made: Sequence[Instance]) -> Iterator[Diagnostic]:

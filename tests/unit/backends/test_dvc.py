@@ -157,6 +157,16 @@ def test_dvc__files_of_two_pipelines_that_clash() -> None:
     assert [code for code, _ in codes(inside)] == ["ML094"]
 
 
+def test_dvc__metrics_that_are_an_output_or_lie_in_one() -> None:
+    outputs = (Output(name="o", path="out/m.json"),)
+    text = texts(app(step("a", outputs=outputs, metrics="out/m.json")))["dvc.yaml"]
+    stage = yaml.safe_load(text)["stages"]["a"]
+    assert "outs" not in stage
+    assert stage["metrics"] == [{"out/m.json": {"cache": False}}]
+    inside = step("a", outputs=(Output(name="o", path="out"),), metrics="out/m.json")
+    assert [code for code, _ in codes(app(inside))] == ["ML099"]
+
+
 @pytest.mark.parametrize("path", [".", "out", "out/x", "out/x/y"])
 def test_dvc__repository_inputs_that_overlap_an_output(path: str) -> None:
     reads = step("b", inputs=(RepoInput(name="i", path=path),))

@@ -226,4 +226,4 @@ def test_lower__one_place_for_what_several_steps_take_from_defaults() -> None:
     own = Resources(gpu=2, at=Origin("m.yaml", ("c", "resources")))
     made = app(one("a", resources=shared), one("b", resources=shared), one("c", resources=own))
     (found,) = BACKEND.lower((made,), LowerOptions()).diagnostics
-    assert (found.at, [label.at for label in found.labels]) == (shared.at, [own.at])
+    assert (found.at, [label.place for label in found.labels]) == (shared.at, [own.at])
