@@ -140,19 +140,15 @@ class Metric:
 FAMILY_TESTS = {
     Family.AUC: Methods(threshold="delong", reference="delong", alternatives=("bootstrap",)),
     Family.PROPORTION: Methods(
-        threshold="wilson", reference="newcombe", alternatives=("mcnemar", "bootstrap")
+        threshold="wilson", reference="newcombe", alternatives=("bootstrap",)
     ),
-    Family.MEAN: Methods(
-        threshold="t", reference="paired-t", alternatives=("bootstrap", "wilcoxon")
-    ),
+    Family.MEAN: Methods(threshold="t", reference="paired-t", alternatives=("bootstrap",)),
     Family.RESAMPLED: Methods(threshold="bootstrap", reference="bootstrap"),
     Family.GROUPS: Methods(
         threshold="relative-risk", reference="bootstrap", alternatives=("bootstrap",)
     ),
     Family.REQUESTS: Methods(threshold="wilson", reference="relative-risk"),
-    Family.QUANTILE: Methods(
-        threshold="order-statistic", reference="bootstrap", alternatives=("mann-whitney",)
-    ),
+    Family.QUANTILE: Methods(threshold="order-statistic", reference="bootstrap"),
     Family.PSI: Methods(threshold="noncentral-chi2", reference="", min_samples=100),
     Family.DISTANCE: Methods(threshold="bootstrap", reference="", min_samples=100),
     Family.EXACT: Methods(threshold="exact", reference="exact", min_samples=0),

@@ -1,7 +1,8 @@
 """What every statistical method returns: an estimate between two one-sided bounds.
 
 Invariants: low <= high; each bound alone holds with the stated confidence, so that the pair is a
-two-sided interval of 1 - 2 (1 - confidence). Exact numbers have low = high = estimate.
+two-sided interval of 1 - 2 (1 - confidence). Exact numbers have low = high = estimate and
+confidence 1; an estimate may have no width either (all rows are right), and is not exact.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Interval:
     p_value: float | None = None
     resamples: int | None = None
     seed: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the number is known and not estimated; a width of 0 alone does not say so."""
+        return self.confidence == 1
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.estimate) and self.low <= self.high):

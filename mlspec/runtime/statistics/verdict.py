@@ -106,7 +106,7 @@ def judge(
         return _undecided(check, estimate, None, None, f"there is no {name} to compare with")
     limit = limit_of(check, interval.scale)
     least = min_samples if min_samples is not None else _least(metric)
-    if interval.low < interval.high or min_samples is not None:
+    if not interval.is_exact or min_samples is not None:
         few = too_few(estimate.n, estimate.positives, estimate.negatives, least)
         if few is not None:
             return _undecided(check, estimate, interval, few.rows, few.sentence)

@@ -12,7 +12,15 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from mlspec.runtime.metrics.arrays import Bools, Floats, known, numbers, same_length, truths
+from mlspec.runtime.metrics.arrays import (
+    Bools,
+    Floats,
+    MetricError,
+    known,
+    numbers,
+    same_length,
+    truths,
+)
 from mlspec.runtime.metrics.ranks import ranked
 
 Statistic = Callable[[Floats], Floats]
@@ -133,3 +141,22 @@ class _Curve:
 def _quotient(top: Floats, bottom: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(bottom > 0, top / bottom, np.nan), dtype=np.float64)
+
+
+def by_rows(function: Callable[..., float], *arrays: npt.ArrayLike) -> Statistic:
+    """Return any metric as a statistic by repeating rows; slow, for own and rare metrics.
+
+    Args:
+        function: from arrays of rows to one number. arrays: its arguments, first axis n. Where it
+            raises `MetricError` on a resample, the resample has no value.
+    """
+    data = [np.asarray(array) for array in arrays]
+
+    def value(counts: Floats) -> float:
+        drawn = np.repeat(np.arange(counts.size), counts.astype(np.int64))
+        try:
+            return float(function(*(array[drawn] for array in data)))
+        except MetricError:
+            return float("nan")
+
+    return lambda weights: np.array([value(row) for row in weights], dtype=np.float64)

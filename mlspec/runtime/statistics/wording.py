@@ -77,7 +77,6 @@ def sentence_of(
     """
     unit = Unit.NUMBER if metric is None else metric.unit
     sure = f"we are {figure(interval.confidence * 100)} % sure it is "
-    is_known = interval.low == interval.high
     lower = (check.op in {CheckOp.GE, CheckOp.GT}) != failed
     bound = interval.low if lower else interval.high
     name = _name(check)
@@ -97,7 +96,7 @@ def sentence_of(
             middle = sure + _bound(bound, unit, lower=lower)
     if math.isinf(bound):
         middle = "there are too few values for a bound"
-    return f"{head}; {tail}" if is_known else f"{head}; {middle}; {tail}"
+    return f"{head}; {tail}" if interval.is_exact else f"{head}; {middle}; {tail}"
 
 
 def _name(check: Check) -> str:

@@ -187,3 +187,28 @@ def test_judge__psi_verdicts_are_those_of_the_design(way, m, passed, failed):
         )
     assert findings.count("pass") / 400 == pytest.approx(passed, abs=0.07)
     assert findings.count("fail") / 400 == pytest.approx(failed, abs=0.07)
+
+
+@pytest.mark.parametrize(
+    ("area", "n", "rates"),
+    [
+        (0.90, 500, (0.07, 0.24, 0.58)), (0.90, 2000, (0.03, 0.54, 0.96)), (0.88, 500, (0.01, 0.01, 0.05)), (0.88, 2000, (0.0, 0.0, 0.07)),
+    ],
+)  # fmt: skip
+def test_judge__promotion_rates_are_those_of_the_design(area, n, rates):
+    # Champion 0.90, 10 % positives, correlation 0.9: significantly better, margin 0.01, margin 0.02.
+    rng = np.random.default_rng(13)
+    shift = [2**0.5 * norm.ppf(a) for a in (area, 0.90)]
+    labels = np.arange(n) < n // 10
+    checks = [parse_check(f"roc_auc >= champion{margin}") for margin in ("", " - 0.01", " - 0.02")]
+    passed = np.zeros(3)
+    for _ in range(200):
+        common = rng.normal(size=n) * 0.9**0.5
+        one, other = (common + rng.normal(size=n) * 0.1**0.5 + way * labels for way in shift)
+        interval = auc.auc_difference(labels, one, other)
+        estimate = Estimate(value=area, n=n, positives=n // 10, negatives=n - n // 10)
+        passed += [
+            judge(check, estimate, interval, METRICS["roc_auc"]).finding.value == "pass"
+            for check in checks
+        ]
+    assert passed / 200 == pytest.approx(rates, abs=0.1)

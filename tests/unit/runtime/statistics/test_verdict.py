@@ -4,6 +4,7 @@ import pytest
 
 from mlspec.expr.check_parser import parse_check
 from mlspec.expr.metrics import METRICS
+from mlspec.runtime.statistics.auc import auc_interval
 from mlspec.runtime.statistics.interval import Interval, Scale, StatisticsError, exact
 from mlspec.runtime.statistics.verdict import (
     Estimate,
@@ -142,6 +143,13 @@ def test_judge__exact_numbers_need_no_rows_unless_asked():
         ).finding
         is Finding.PASS
     )
+
+
+def test_judge__a_perfect_score_on_few_rows_is_not_exact():
+    perfect = auc_interval([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
+    estimate = Estimate(value=1.0, n=4, positives=2, negatives=2)
+    verdict = judge(parse_check("roc_auc >= 0.9"), estimate, perfect, METRICS["roc_auc"])
+    assert (verdict.finding, verdict.rows_needed) == (Finding.INCONCLUSIVE, 60)
 
 
 def test_limit_of__the_scale_must_fit():
