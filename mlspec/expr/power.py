@@ -1,4 +1,4 @@
-"""How many rows a check needs before an equally good candidate passes it, and how looks share alpha.
+"""How many rows a check needs, and how looks share alpha: sizes for the compiler.
 
 Duty: sizes from declared numbers (margin, class rate, base rate), with the standard library only.
 An equal candidate is one whose true value is that of the reference; power is its chance to pass.
@@ -7,6 +7,7 @@ All sizes are rounded up to whole rows.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, exp, log, pi, sqrt
 from statistics import NormalDist
 
@@ -83,7 +84,7 @@ def spending(looks: int, alpha: float = 0.05) -> tuple[float, ...]:
     """
     edge = _NORMAL.inv_cdf(1 - alpha / 2)
     spent = [0.0, *(2 * _NORMAL.cdf(-edge * sqrt(looks / look)) for look in range(1, looks + 1))]
-    return tuple(after - before for before, after in zip(spent, spent[1:], strict=False))
+    return tuple(after - before for before, after in pairwise(spent))
 
 
 def _quantiles(confidence: float, power: float) -> float:

@@ -65,6 +65,9 @@ def auc_interval(
 ) -> Interval:
     """Return the normal interval of one area, cut to 0 and 1.
 
+    When every positive row scores above every negative one the estimated variance is 0, and so is
+    the width; the least number of rows of each class is what guards that verdict.
+
     Raises:
         MetricError, StatisticsError: see `delong`.
     """
