@@ -1,0 +1,1 @@
+"""How metrics are computed, on numpy arrays; the only folder beside statistics that needs numpy."""

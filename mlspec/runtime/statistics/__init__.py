@@ -1,0 +1,1 @@
+"""Intervals and verdicts on numpy and scipy.special; every method names its source."""
