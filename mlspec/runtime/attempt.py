@@ -165,7 +165,9 @@ def _attempt(setting: Setting, task: Task, work: Path, lock: FileLock | None) ->
         with log.open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"mlspec: {reason}\n")
     beside = work / "beside" if step.image is not None else ready.folder
-    staging.collect_reports(step.report, beside, layout.reports(step.id, task.combination.name))
+    made = {o.path: p for o in step.outputs if (p := ready.written.outputs.get(o.name))}
+    places = {path: made.get(path, beside / path) for path in step.report}
+    staging.collect_reports(places, layout.reports(step.id, task.combination.name))
     if reason:
         return AttemptEnd(
             succeeded=False, reason=reason, exit=ended.code, cancelled=ended.cancelled

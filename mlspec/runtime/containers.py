@@ -91,14 +91,19 @@ def arrange(step: Step, inputs: Mapping[str, str], work: Path, folder: PurePosix
         mounts.append(Mount(here, OUT / output.name))
         outputs[output.name] = str(OUT / output.name / base)
         left[output.name] = here / base
-    beside = [*([step.metrics] if step.metrics is not None else []), *step.report]
+    # A metrics file or report that is an output too is written there, as on Kubernetes.
+    made = {output.path: left[output.name] for output in step.outputs if output.name in left}
+    asked = [*([step.metrics] if step.metrics is not None else []), *step.report]
+    beside = [path for path in asked if path not in made]
     for first in dict.fromkeys(_folder_of(path) for path in beside):
         here = work / "beside" / first
         here.mkdir(parents=True)
         mounts.append(Mount(here, folder / first))
-    metrics = work / "beside" / step.metrics if step.metrics is not None else None
     for path in beside:
         (work / "beside" / path).parent.mkdir(parents=True, exist_ok=True)
+    metrics = None
+    if step.metrics is not None:
+        metrics = made.get(step.metrics, work / "beside" / step.metrics)
     return Inside(
         inputs=seen,
         outputs=outputs,

@@ -254,14 +254,17 @@ def _replace(source: Path, place: Path) -> None:
     beside.rename(place)
 
 
-def collect_reports(paths: Iterable[str], workspace: Path, target: Path) -> None:
+def collect_reports(places: Mapping[str, Path], target: Path) -> None:
     """Copy what there is of a step's report, whether it succeeded or not.
+
+    Args:
+        places: where each path of the report was written.
+        target: the folder in which they are kept, under their paths.
 
     Raises:
         OSError: when the disk refuses.
     """
-    for path in paths:
-        found = workspace / path
+    for path, found in places.items():
         if not found.exists():
             continue
         place = target / path

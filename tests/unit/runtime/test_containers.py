@@ -133,6 +133,14 @@ def test_arrange__metrics_directly_in_the_working_folder(tmp_path: Path) -> None
         containers.arrange(step, {}, tmp_path, PurePosixPath("/srv"))
 
 
+def test_arrange__metrics_and_reports_that_are_outputs(tmp_path: Path) -> None:
+    outputs = (Output(name="m", path="m.json"), Output(name="r", path="r.md"))
+    step = script("a", "", image=IMAGE, outputs=outputs, metrics="m.json", report=("r.md",))
+    inside = containers.arrange(step, {}, tmp_path, PurePosixPath("/srv"))
+    assert inside.written.metrics == inside.written.outputs["m"]
+    assert [str(mount.there) for mount in inside.mounts] == ["/mlspec/out/m", "/mlspec/out/r"]
+
+
 def test_mount__words_follow_csv() -> None:
     mount = Mount(Path('/a,b"c'), PurePosixPath("/mlspec/in/x"), read_only=True)
     assert mount.words == (
