@@ -79,6 +79,7 @@ def _check_joins(pipeline: Pipeline) -> Iterator[Diagnostic]:
 
 def _check_step(application: Application, pipeline: Pipeline, step: Step) -> Iterator[Diagnostic]:
     yield from _check_names(step)
+    yield from _check_own_folder(step)
     yield from _check_approvals(step)
     for item in step.inputs:
         if isinstance(item, DataInput) and application.dataset(item.data).source is None:
@@ -162,6 +163,28 @@ def _check_names(step: Step) -> Iterator[Diagnostic]:
             f"a combination of the matrix of step `{step.id}` gives no file name",
             step.matrix.at,
         )
+
+
+def _check_own_folder(step: Step) -> Iterator[Diagnostic]:
+    """Report files that a container would take with it: its working folder is the image's own."""
+    if step.image is None:
+        return
+    written = {output.path for output in step.outputs}
+    if step.metrics is not None and step.metrics not in written:
+        yield _error(
+            TARGET_LIMIT,
+            f"the metrics of `{step.id}` stand in the image's own folder, which is gone when its "
+            "container ends on GitHub Actions",
+            step.at / "metrics",
+            f"declare an output with the path `{step.metrics}`, and write to it",
+        )
+    for path in step.report:
+        if path not in written:
+            yield _warning(
+                f"the report `{path}` of `{step.id}` stays in its container",
+                step.at / "report",
+                "declare an output with this path, and write to it",
+            )
 
 
 def _check_secrets(pipeline: Pipeline) -> Iterator[Diagnostic]:

@@ -21,6 +21,7 @@ from mlspec.ir.model import (
     DataInput,
     DataSet,
     Environment,
+    Image,
     Join,
     Json,
     Matrix,
@@ -384,3 +385,13 @@ def test_emit__same_bytes_whatever_the_hash_seed() -> None:
         for seed, locale, zone in (("1", "C", "UTC"), ("2", "C.UTF-8", "Asia/Tokyo"))
     }
     assert len(outputs) == 1
+
+
+def test_lower__what_stands_in_the_folder_of_an_image_is_never_lost_in_silence() -> None:
+    image = Image(reference="a@sha256:" + "0" * 64)
+    lost = step(image=image, metrics="out/m.json", report=("out/r.md",))
+    found = BACKEND.lower((app_of(lost),), LowerOptions()).diagnostics
+    assert [(one.code.id, one.is_error) for one in found] == [("ML099", True), ("ML091", False)]
+    outputs = (Output(name="m", path="out/m.json"), Output(name="r", path="out/r.md"))
+    kept = replace(lost, outputs=outputs)
+    assert BACKEND.lower((app_of(kept),), LowerOptions()).diagnostics == ()
