@@ -54,7 +54,7 @@ engines:
 
 ## make conformance  the same pipelines on the real engines
 conformance: $(VENV)/.dev engines
-	@$(BIN)/python -m pytest -q -n $(JOBS) -m "engine"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "engine"
 
 ## make bench        measure speed beside the peers (docs/explanation/speed.md)
 bench: $(VENV)/.dev
