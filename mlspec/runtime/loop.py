@@ -366,7 +366,10 @@ class Loop:
         self._observer.on(StepOver(ended.step, record))
 
     def _why_not(self, step: Step, outcome: Outcome) -> str:
-        """Say why a join did not hold."""
+        """Say why a join did not hold, or that the environment's approval was not given."""
+        gate = self._setting.gate
+        if gate is not None and self._scheduler.outcomes.get(gate) is not Outcome.SUCCESS:
+            return f"{outcome.value}: nobody approved this environment"
         found = [f"{need} {self._scheduler.outcomes[need].value}" for need in step.needs]
         shown = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
         return f"{outcome.value}: `{step.join.value}` does not hold ({shown})"

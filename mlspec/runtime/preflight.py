@@ -198,6 +198,9 @@ def _pinned(
 
 def _address(dataset: DataSet, item: DataInput, layout: Layout) -> tuple[str, str, str]:
     """Return the address of the current version, or what is missing and what to do."""
+    if dataset.query is not None:
+        problem = f"nothing runs the query of data `{dataset.id}` for a step"
+        return "", problem, "leave `query` out, and run it in the step"
     if dataset.source is None:
         newest = layout.newest(dataset.id)
         if newest is None:

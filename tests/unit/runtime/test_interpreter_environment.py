@@ -29,6 +29,7 @@ def test_run__a_no_blocks_everything(tmp_path):
     after = script("b", "true", needs=("a",), join=Join.ALL_DONE)
     ran = asking(script("a", "true"), after, decision="reject", folder=tmp_path)
     assert ran.outcomes == {"environment": "failed", "a": "blocked", "b": "blocked"}
+    assert ran.reason("b") == "blocked: nobody approved this environment"
     assert ran.result.exit_code == 20
 
 

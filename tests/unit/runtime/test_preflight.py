@@ -97,6 +97,7 @@ def test_prepare__secrets(tmp_path: Path) -> None:
         (DataSet(id="d", source="s3://b/x"), StageMode.PATH, "`s3:`"),
         (DataSet(id="d", source="file:none.csv"), StageMode.PATH, "there is nothing at"),
         (DataSet(id="d", source="none.csv"), StageMode.URI, "there is nothing at"),
+        (DataSet(id="d", source="pg://b", query="q.sql"), StageMode.URI, "runs the query"),
     ],
 )
 def test_prepare__data_that_is_not_here(
