@@ -22,7 +22,8 @@ _MOST_PLACES = 16
 def explain_key(path: str) -> str | None:
     """Return what a place takes, in words; None when the language has no such place.
 
-    A single key that is not one of the top level is explained by the places where it may stand.
+    A key that does not start at the top level, or leaves ids out (`steps.retry.max`), is explained
+    by the places where it may stand.
     """
     steps = _steps(path)
     if not steps:
@@ -30,7 +31,7 @@ def explain_key(path: str) -> str | None:
     found = _find(load_schema(), steps)
     if found is not None:
         return _described(*found)
-    places = _places(steps[-1]) if len(steps) == 1 else []
+    places = [place for place in _places(steps[-1]) if _leads_through(steps, place)]
     if len(places) == 1:
         found = _find(load_schema(), _steps(places[0]))
         return _described(*found) if found is not None else None
@@ -112,6 +113,12 @@ def _places(key: str) -> list[str]:
             if isinstance(items, dict):
                 todo.append((items, f"{at}[]"))
     return sorted(found, key=lambda place: (place.count("."), place))
+
+
+def _leads_through(steps: list[str], place: str) -> bool:
+    """Return whether a place holds all these keys in their order."""
+    rest = iter(_steps(place))
+    return all(step in rest for step in steps)
 
 
 def _described(schema: Schema, place: str) -> str:

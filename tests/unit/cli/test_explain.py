@@ -30,6 +30,8 @@ def test_explain__code_or_name(what, capsys):
         ("pipelines.*.steps.*.join", ["default:  all_success", "none_failed"]),
         ("pipelines.*.steps.*.report[0]", ["# pipelines.*.steps.*.report[]"]),
         ("finally", ["# pipelines.*.finally"]),
+        ("pipelines.steps.matrix", ["# pipelines.*.steps.*.matrix"]),
+        ("trigger.pull_request", ["pipelines.*.trigger.pull_request", "name one of them"]),
         ("retry", ["pipelines.*.steps.*.retry", "name one of them"]),
     ],
 )
