@@ -258,5 +258,5 @@ def _obstacles(
             scheme = source.partition(":")[0]
             yield (
                 f"a local run cannot write data `{output.data}` by `{scheme}:`",
-                "use `as: uri`, or override `source` in an environment for local runs",
+                "leave `source` out (the store keeps it then), or override it in an environment",
             )

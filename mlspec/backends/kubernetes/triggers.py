@@ -136,7 +136,7 @@ def _copy_to_source(
         ctx.limit(
             f"Argo Workflows cannot write a new version of `{item.data}` to where its source is",
             item.at,
-            f"let the step write there itself: `{{to: {item.data}, as: uri}}`",
+            "leave `source` out: the store keeps the versions then",
         )
         return {}
     folder = input_folder(item.name)

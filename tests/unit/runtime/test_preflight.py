@@ -156,3 +156,12 @@ def test_read_date__rfc_3339(text: str, shown: str | None) -> None:
 def test_prepare__bad_date(tmp_path: Path) -> None:
     _, found = _prepare(app_of(), tmp_path, date="soon")
     assert [code for code, _ in found] == ["ML928"]
+
+
+def test_prepare__advice_on_outputs_can_be_followed(tmp_path: Path) -> None:
+    output = Output(name="o", path="o.csv", data="d")
+    app = app_of(script("a", "", outputs=(output,)), data=(DataSet(id="d", source="gs://b"),))
+    layout = Layout(project=tmp_path, store=tmp_path, application="a", pipeline="p", run="")
+    run = prepare(app, app.pipelines[0], layout, RunOptions())
+    (found,) = run.diagnostics
+    assert "as: uri" not in found.help[0], "an output has no long form"
