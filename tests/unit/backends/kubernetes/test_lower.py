@@ -422,7 +422,7 @@ def test_data__that_argo_cannot_write_is_refused() -> None:
     output = Output(name="x", path="o/x.csv", data="d")
     data = (DataSet(id="d", source="https://example.org/d"),)
     (problem,) = found(app(step("one", outputs=(output,)), data=data))
-    assert "as: uri" in problem.help[0]
+    assert "leave `source` out" in problem.help[0]
 
 
 def test_data__written_to_an_address_gets_the_address() -> None:
