@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from mlspec.diagnostics.codes import graph as codes
 from mlspec.diagnostics.codes import names, security
+from mlspec.diagnostics.codes.shape import EXACTLY_ONE
 from mlspec.diagnostics.model import Diagnostic, Label
 from mlspec.ir.model import Application, Compute, Pipeline, RepoInput, Step
 from mlspec.source import Origin
-from mlspec.spec.model import Located, Spec
+from mlspec.spec.model import Located, SettingsSpec, Spec
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)"
@@ -113,10 +114,33 @@ def _secrets(spec: Spec) -> Iterator[Diagnostic]:
     for level in levels:
         for name, value in level.env:
             yield from _env_secret(name, value)
+        yield from _variables(level)
     addresses = [data.source for data in spec.data] + [item.store for item in spec.environments]
     for address in addresses:
         if address is not None and _USER_INFO.search(address.text):
             yield _inline(address.at, "an address with a password in it")
+
+
+def _variables(level: SettingsSpec) -> Iterator[Diagnostic]:
+    """Yield variables that are given twice, or that are ours."""
+    env = dict(level.env)
+    for name, value in level.secrets:
+        if name in env:
+            yield Diagnostic(
+                code=EXACTLY_ONE,
+                message=f"the variable `{name}` is given under `env` and under `secrets`",
+                at=value.at.key(),
+                labels=(Label(env[name].at.key(), "and here"),),
+                help=("remove one of them",),
+            )
+    for name, value in (*level.env, *level.secrets):
+        if name.startswith("MLSPEC_"):
+            yield Diagnostic(
+                code=names.RESERVED_NAME,
+                message=f"the variable `{name}` cannot be set",
+                at=value.at.key(),
+                help=("mlspec's own variables begin with `MLSPEC_`: choose another name",),
+            )
 
 
 def _env_secret(name: str, value: Located) -> Iterator[Diagnostic]:

@@ -10,15 +10,19 @@ from types import MappingProxyType
 
 from mlspec.ir.model import Build, Compute, Image, Json
 from mlspec.source import Origin
-from mlspec.spec.model import Located, SettingsSpec
+from mlspec.spec.model import SettingsSpec
 
 
 def merge_settings(*levels: SettingsSpec) -> SettingsSpec:
     """Return one level from several, farthest first."""
     merged = levels[0]
     for level in levels[1:]:
-        env: dict[str, Located] = {**dict(merged.env), **dict(level.env)}
-        secrets: dict[str, Located] = {**dict(merged.secrets), **dict(level.secrets)}
+        # Both are variables of one process: the nearer level wins whichever it uses.
+        near = {name for name, _ in (*level.env, *level.secrets)}
+        env = {name: value for name, value in merged.env if name not in near}
+        secrets = {name: value for name, value in merged.secrets if name not in near}
+        env.update(level.env)
+        secrets.update(level.secrets)
         has_image = level.image is not None or level.build is not None
         merged = replace(
             merged,

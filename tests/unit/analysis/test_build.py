@@ -220,3 +220,13 @@ def test_build__paths_of_an_included_file_are_relative_to_it(tmp_path):
     step = made.application.pipelines[0].steps[0]
     assert step.inputs[0].path == "jobs/fit.py"
     assert step.outputs[0].path == "jobs/out/o"
+
+
+def test_build__a_variable_comes_from_the_nearest_level_whether_env_or_secret(tmp_path):
+    text = """
+        defaults: {secrets: {A: far, B: far}, env: {C: far}}
+        pipelines: {p: {steps: {a: {run: ls, env: {A: near}, secrets: {C: near-c}}}}}
+        """
+    (step,) = pipeline(tmp_path, text).steps
+    assert step.env == (("A", (Literal("near"),)),)
+    assert [(secret.variable, secret.name) for secret in step.secrets] == [("B", "far"), ("C", "near-c")]
