@@ -102,12 +102,16 @@ class Scope:
         return self.environments is None or entry.environment in self.environments
 
 
+EVERYTHING = Scope()
+"""Nothing was left out."""
+
+
 def plan_files(
     artifacts: Iterable[Artifact],
     lock: Lock,
     place: Destination,
     *,
-    scope: Scope = Scope(),
+    scope: Scope = EVERYTHING,
     announced: tuple[LockEntry, ...] = (),
 ) -> FilePlan:
     """Compare artifacts with the lock and the disk.

@@ -229,4 +229,15 @@ def test_build__a_variable_comes_from_the_nearest_level_whether_env_or_secret(tm
         """
     (step,) = pipeline(tmp_path, text).steps
     assert step.env == (("A", (Literal("near"),)),)
-    assert [(secret.variable, secret.name) for secret in step.secrets] == [("B", "far"), ("C", "near-c")]
+    assert [(secret.variable, secret.name) for secret in step.secrets] == [
+        ("B", "far"),
+        ("C", "near-c"),
+    ]
+
+
+def test_build__a_key_that_no_overlay_has_is_said_once(tmp_path):
+    text = """
+        environments: {dev: {override: {targets: {pipelines: airflow}}}}
+        pipelines: {p: {steps: {a: {run: ls}}}}
+        """
+    assert codes(tmp_path, text, "dev") == ["ML020"]
