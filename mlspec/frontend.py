@@ -117,7 +117,8 @@ def analyse(loaded: Loaded, environment: str | None = None) -> Analysed:
     with _without_gc():
         if environment in loaded.environments and environment is not None:
             overlaid = apply_environment(document, environment)
-            found += overlaid.diagnostics
+            unknown = {one.at for one in found if one.code is UNKNOWN_KEY}
+            found += [one for one in overlaid.diagnostics if one.at not in unknown]
             if overlaid.value is not None and overlaid.value.root is not document.root:
                 document = replace(overlaid.value, id=f"{document.id}#{environment}")
                 shape = check_shape(document)
