@@ -180,6 +180,8 @@ def _parse_item(field: _Field, item: str) -> range | str:
         if not re.fullmatch(r"[0-9]{1,3}", step_text) or int(step_text) == 0:
             return f"the step after `/` must be a positive number, not `{step_text}`"
         step = int(step_text)
+        if step > field.high - field.low:
+            return f"the step after `/` is larger than the field: at most {field.high - field.low}"
     if span == "*":
         return range(field.low, field.high + 1, step)
     first_text, dash, last_text = span.partition("-")

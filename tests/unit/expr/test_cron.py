@@ -44,6 +44,8 @@ def test_check_cron__fine(text: str) -> None:
         ("* * * foo *", "cannot read `foo`"),
         ("1, * * * *", "a number is missing"),
         ("*/0 * * * *", "positive number"),
+        ("*/61 * * * *", "larger than the field"),
+        ("0 */24 * * *", "at most 23"),
         ("5/10 * * * *", "write `5-59/10`"),
         ("30-10 * * * *", "runs backwards"),
         ("* * L * *", "cannot read `L`"),
