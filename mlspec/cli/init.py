@@ -37,7 +37,8 @@ def init(
     files = {
         path.relative_to(source).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(source.rglob("*"))
-        if path.is_file()
+        # Installers compile what looks like Python, the sample's scripts too.
+        if path.is_file() and "__pycache__" not in path.parts
     }
     files["mlspec.yaml"] = files["mlspec.yaml"].replace("name: my-app", f"name: {app}")
     schema = data_folder("schemas") / "mlspec" / "v1" / "spec.schema.json"
