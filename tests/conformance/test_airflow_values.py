@@ -18,8 +18,10 @@ from mlspec.ir.model import (
     DataSet,
     Environment,
     Matrix,
+    Op,
     Output,
     Param,
+    ParamCondition,
     ParamType,
     Pipeline,
     RepoInput,
@@ -288,3 +290,12 @@ def test_data__versions_are_kept_and_read(tmp_path: Path) -> None:
     assert published(tmp_path, result, "use/x/x").read_text() == "1\ny\n"
     latest = (tmp_path / "store" / "a" / "data" / "sales" / "latest").read_text()
     assert latest == f"versions/{result.run_id}/sales\n"
+
+
+def test_float_param__has_one_text_whatever_was_typed(tmp_path: Path) -> None:
+    param = Param(name="f", type=ParamType.FLOAT, default="0.5")
+    asks = (ParamCondition(param="f", op=Op.EQ, value="1.0"),)
+    step = dump("s", (Ref(Namespace.PARAMS, "f"),), when=asks)
+    result = ran(app_of([step], params=(param,)), tmp_path, conf={"f": 1})
+    assert result.tasks["s"] == "success"
+    assert dumped(tmp_path, result, "s")["argv"] == ["1.0"]

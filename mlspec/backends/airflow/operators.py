@@ -37,7 +37,7 @@ from mlspec.backends.airflow.quoting import (
     template_text,
 )
 from mlspec.emit.python import Call, Expression, Name
-from mlspec.ir.model import Condition, MetricCondition
+from mlspec.ir.model import Condition, MetricCondition, ParamType
 from mlspec.ir.values import Duration, Literal, Text
 
 Arguments = list[tuple[str, Expression]]
@@ -86,6 +86,9 @@ class Printer:
         ]
         if dag.store:
             keywords.append(("store", dag.store))
+        floats = [param.name for param in dag.params if param.type is ParamType.FLOAT]
+        if floats:
+            keywords.append(("floats", floats))
         return Call(function=Name("Pipeline"), keywords=tuple(keywords), exploded=True)
 
     def task(self, task: Task) -> Call:

@@ -39,6 +39,7 @@ pipeline = Pipeline(
     dag_file=__file__,
     project="..",
     store="s3://acme-ml/churn/",
+    floats=["rate"],
 )
 
 with DAG(

@@ -209,6 +209,7 @@ class Pipeline:
         dag_file: `__file__` of the DAG.
         project: path from the DAG's folder to the project, unless MLSPEC_PROJECT says otherwise.
         store: address under which steps hand files to each other; empty: none do.
+        floats: run parameters that are floating-point numbers.
         steps: all steps, in the order of the DAG.
     """
 
@@ -217,6 +218,7 @@ class Pipeline:
     dag_file: str
     project: str
     store: str = ""
+    floats: Sequence[str] = ()
     steps: list[Step] = field(default_factory=list, repr=False, compare=False)
 
     def check(self, **asked: Any) -> dict[str, Any]:
@@ -261,6 +263,14 @@ class Pipeline:
         made = PodStep(self, **asked)
         self.steps.append(made)
         return {"pre_execute": made.before, "post_execute": made.after}
+
+    def param(self, context: Context, name: str) -> str:
+        """Return a run parameter as steps see it; 1 is 1.0 where it is a float."""
+        value = context["params"][name]
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return (
+            repr(float(value)) if name in self.floats and is_number else text_of(value)
+        )
 
     @property
     def folder(self) -> Path:
@@ -431,7 +441,7 @@ class Check:
         held = True
         for condition in self.when:
             if isinstance(condition, RunParam):
-                found: Any = text_of(context["params"][condition.name])
+                found: Any = self.pipeline.param(context, condition.name)
             else:
                 found = self._metric(context, condition)
             held = COMPARE[condition.is_](found, condition.value) and held
@@ -583,7 +593,7 @@ class Step(Check):
         namespace, _, name = reference.partition(".")
         match namespace:
             case "params":
-                return text_of(context["params"][name])
+                return self.pipeline.param(context, name)
             case "matrix":
                 return self.row[name]
             case "inputs":

@@ -23,6 +23,7 @@ pipeline = Pipeline(
     dag_file=__file__,
     project="..",
     store="file:.mlspec/store",
+    floats=["alpha"],
 )
 
 with DAG(
