@@ -112,7 +112,8 @@ def run_app(
 ) -> Ran:
     """Run pipeline `p` of an application in a folder."""
     recorder = Recorder(on_event=on_event)
-    base = {**os.environ, "MLSPEC_TEST_EVENTS": str(project / "events.jsonl"), **(environ or {})}
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("MLSPEC_")}
+    base = {**inherited, "MLSPEC_TEST_EVENTS": str(project / "events.jsonl"), **(environ or {})}
     chosen = RunOptions(**{"jobs": 4, "grace": 1.0, **options, "environ": base})
     return Ran(run_pipeline(app, "p", project, chosen, recorder), recorder, project)
 
