@@ -67,6 +67,7 @@ def check_limits(
                 )
     if triggers.every is not None:
         yield from _watch_limits(application, pipeline)
+    yield from _store_limits(application, pipeline)
     for step in pipeline.all_steps:
         yield from _step_limits(application, step)
         if step.image is not None:
@@ -101,17 +102,25 @@ def _is_path(source: str) -> bool:
     return not found or scheme in OBJECT_STORES
 
 
-def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
-    if application.environment.store is None and _passes_files(application, step):
-        yield Diagnostic(
-            code=NO_STORE,
-            message=f"`{step.id}` hands files on, and there is no `store` to keep them in",
-            at=step.at,
-            help=(
-                "set `environments.<name>.store`, such as `s3://bucket/path/`",
-                "`file:<folder>` will do if all workers share that folder",
+def _store_limits(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
+    """Say once that files need a store, wherever they are handed on."""
+    passing = [step.at for step in pipeline.all_steps if _passes_files(application, step)]
+    if application.environment.store is None and passing:
+        yield from _grouped(
+            Diagnostic(
+                code=NO_STORE,
+                message=f"steps of `{pipeline.id}` hand files on, and there is no `store` to keep"
+                " them in",
+                help=(
+                    "set `environments.<name>.store`, such as `s3://bucket/path/`",
+                    "`file:<folder>` will do if all workers share that folder",
+                ),
             ),
+            passing,
         )
+
+
+def _step_limits(application: Application, step: Step) -> Iterator[Diagnostic]:
     if isinstance(step.action, Script) and len(step.action.text.encode()) > LONGEST_SCRIPT:
         yield Diagnostic(
             code=TARGET_LIMIT,
