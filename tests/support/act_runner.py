@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,23 +107,51 @@ def run_on_act(
         command += ["--input", f"{name}={value}"]
     for name, value in (secrets or {}).items():
         command += ["--secret", f"{name}={value}"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-        env={
-            "PATH": path or os.environ["PATH"],
-            "HOME": str(scratch),
-            "XDG_CACHE_HOME": str(scratch / "cache"),
-        },
-    )
-    log = done.stdout + done.stderr
+    environment = {
+        "PATH": path or os.environ["PATH"],
+        "HOME": str(scratch),
+        "XDG_CACHE_HOME": str(scratch / "cache"),
+    }
+    code, log = _patiently(command, project, environment, scratch)
     assert "workflow is not valid" not in log, log
-    return ActRun(failed=done.returncode != 0, log=log)
+    return ActRun(failed=code != 0, log=log)
+
+
+def _patiently(
+    command: list[str], project: Path, environment: dict[str, str], scratch: Path
+) -> tuple[int, str]:
+    """Run act; once in some thousand runs it hangs with many jobs, and is then started again."""
+    for attempt in (1, 2):
+        log = scratch / "act.log"
+        with log.open("wb") as output:
+            act = subprocess.Popen(
+                command,
+                cwd=project,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+            try:
+                code = act.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                os.killpg(act.pid, signal.SIGKILL)
+                act.wait()
+                if attempt == 2:
+                    raise
+                _forget(scratch)
+                continue
+        return code, log.read_text(encoding="utf-8", errors="replace")
+    raise AssertionError
+
+
+def _forget(scratch: Path) -> None:
+    """Remove what a run that hung has left; folders that a test made stay."""
+    shutil.rmtree(scratch / "cache", ignore_errors=True)
+    for found in scratch.rglob("*"):
+        if found.is_file() and found != scratch / "workflow.yml":
+            found.unlink()
 
 
 _FAILED = re.compile(r"\$\{\{ (steps\.(\w+)\.outcome != 'success' && 'true' \|\|) '' \}\}")
