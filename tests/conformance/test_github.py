@@ -28,17 +28,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def differences(app: Application, project: Path, scratch: Path) -> list[str]:
-    """Return what differs in two runs: act, under load, now and then loses a job of one."""
-    first = scratch / "first"
-    first.mkdir()
-    if not run_once(app, project, first):
-        return []
-    second = scratch / "second"
-    second.mkdir()
-    return run_once(app, project, second)
-
-
-def run_once(app: Application, project: Path, scratch: Path) -> list[str]:
     (workflow,) = emitted(app)
     events = scratch / "events"
     ran = run_on_act(project, workflow, scratch=scratch, env={"MLSPEC_TEST_EVENTS": str(events)})
