@@ -52,9 +52,9 @@ wheel: $(VENV)/.dev
 engines:
 	@bash tests/engines/install.sh
 
-## make conformance  the same pipelines on the real engines
+## make conformance  the same pipelines on the real engines, and every slow test
 conformance: $(VENV)/.dev engines
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "engine"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "engine or slow"
 
 ## make bench        measure speed beside the peers (docs/explanation/speed.md)
 bench: $(VENV)/.dev
