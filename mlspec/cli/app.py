@@ -33,6 +33,7 @@ COMMANDS = {
     "targets": "Show what each target can express.",
     "schema": "Print the JSON Schema for editors.",
     "explain": "Explain a code, a key, or the effective spec.",
+    "step": "Run one step of a derived pipeline.",
 }
 """Commands with their one-line help; the function `mlspec.cli.<name>:<name>` is the command."""
 

@@ -19,6 +19,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from mlspec.ir.kinds import Kind
 from mlspec.ir.values import Cpu, Duration, Memory, Ref, Text, refs_of
 from mlspec.source import NOWHERE, Origin
 
@@ -327,10 +328,16 @@ class Step:
 
     A matrix step's outcome is failed if any instance failed, succeeded if all did, and skipped
     when a run-time matrix is empty; its join, `when` and approvals are evaluated once.
+
+    Attributes:
+        kind: why the step exists, when the compiler derived it from a noun.
+        subject: that noun, such as `models.ctr`; empty for a step that a user wrote.
     """
 
     id: str
     action: Action
+    kind: Kind = Kind.STEP
+    subject: str = ""
     description: str = ""
     needs: tuple[str, ...] = ()
     join: Join = Join.ALL_SUCCESS

@@ -1,0 +1,92 @@
+"""`mlspec step`: one derived step, as the generated pipelines call it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlspec.cli.console import err
+from mlspec.cli.exits import Exit
+
+
+def step(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What to do, such as `train`.")],
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="NAME=PATH", help="An input; an empty path: there is none."),
+    ] = None,
+    wanted: Annotated[
+        list[str] | None, typer.Option("--out", metavar="NAME=PATH", help="An output.")
+    ] = None,
+) -> None:
+    """Run one step of a pipeline that the compiler derived; generated pipelines call this.
+
+    The node (what to do it with) is read from MLSPEC_NODE. Exit codes: 0 done or passed, 10 the
+    gate says no, 11 inconclusive, 12 an approval is pending, 75 temporary, try again.
+    """
+    from mlspec.ir.facts import NODE_VARIABLE
+    from mlspec.ir.kinds import Kind
+    from mlspec.ir.node import NodeError, read_node
+    from mlspec.runtime.steps.contract import StepCall, StepError
+
+    inputs = {name: Path(path) if path else None for name, path in _pairs(given, "--in").items()}
+    outputs = {name: Path(path) for name, path in _pairs(wanted, "--out").items()}
+    text = os.environ.get(NODE_VARIABLE)
+    if not text:
+        err(f"error: {NODE_VARIABLE} is not set; `mlspec run models.NAME` runs a model's steps")
+        raise typer.Exit(Exit.USAGE)
+    try:
+        node = read_node(text)
+        if node.kind is not Kind(kind):
+            err(f"error: the node is one of `{node.kind.value}`, not of `{kind}`")
+            raise typer.Exit(Exit.USAGE)
+    except (NodeError, ValueError) as error:
+        err(f"error: {error}")
+        raise typer.Exit(Exit.USAGE) from None
+    call = StepCall(
+        node=node,
+        inputs=inputs,
+        outputs=outputs,
+        store=os.environ.get("MLSPEC_RUN_STORE", ""),
+        project=Path.cwd(),
+        run_id=os.environ.get("MLSPEC_RUN_ID", ""),
+        run_date=os.environ.get("MLSPEC_RUN_DATE", ""),
+        actor=os.environ.get("MLSPEC_RUN_ACTOR", ""),
+        approvals=os.environ.get("MLSPEC_RUN_APPROVALS", ""),
+        commit=os.environ.get("MLSPEC_RUN_COMMIT", ""),
+    )
+    project = str(call.project)
+    if project not in sys.path:
+        sys.path.insert(0, project)  # the user's functions are imported from the checkout
+    try:
+        code = import_module(f"mlspec.runtime.steps.{node.kind.value}").run(call)
+    except StepError as error:
+        err(f"error: {error.message}")
+        if error.help:
+            err(f"  = help: {error.help}")
+        raise typer.Exit(int(error.exit)) from None
+    except OSError as error:
+        err(f"error: the disk refused: {error}")
+        raise typer.Exit(1) from None
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in {"numpy", "scipy", "pyarrow", "cryptography"}:
+            raise
+        err(f"error: `{error.name}` is not installed")
+        err("  = help: pip install 'mlspec[runtime]' where steps run")
+        raise typer.Exit(1) from None
+    raise typer.Exit(int(code))
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    found = {}
+    for one in given or ():
+        name, equals, path = one.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"`{one}`: write NAME=PATH", param_hint=option)
+        found[name] = path
+    return found
