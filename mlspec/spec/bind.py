@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from mlspec.ir.model import Json
 from mlspec.source import Origin
+from mlspec.spec.bind_nouns import bind_nouns
 from mlspec.spec.bind_steps import bind_approvals, bind_settings, bind_step, located
 from mlspec.spec.bind_triggers import bind_params, bind_trigger
 from mlspec.spec.cursor import Cursor
@@ -26,10 +27,10 @@ from mlspec.spec.model import (
 )
 from mlspec.yamlio.nodes import Document
 
-_LATER = ("metrics", "features", "models", "serving", "monitors", "kpis", "policy")
-_LATER_IN_DATA = ("schema", "checks", "validate", "retain")
-_LATER_IN_ENVIRONMENTS = ("quota", "deliver")
-_LATER_TARGETS = ("registry", "serving", "features", "metrics", "lineage", "infra")
+_LATER = ("serving", "monitors", "kpis")
+_LATER_IN_DATA = ("retain",)
+_LATER_IN_FEATURES = ("online", "trigger", "schedule", "engine")
+_LATER_TARGETS = ("serving", "features", "metrics", "infra")
 
 
 def bind(document: Document, value: Json) -> Spec:
@@ -55,6 +56,7 @@ def bind(document: Document, value: Json) -> Spec:
         pipelines=tuple(_pipeline(name, item) for name, item in root.entries("pipelines")),
         environments=tuple(_environment(name, item) for name, item in root.entries("environments")),
         targets=_targets(root),
+        nouns=bind_nouns(root),
         later=tuple(_later(root)),
         folders=MappingProxyType(folders),
         at=root.at,
@@ -69,8 +71,8 @@ def _later(root: Cursor) -> Iterator[tuple[str, Origin]]:
     holders = (
         *((f"data.{name}", item, _LATER_IN_DATA) for name, item in root.entries("data")),
         *(
-            (f"environments.{name}", item, _LATER_IN_ENVIRONMENTS)
-            for name, item in root.entries("environments")
+            (f"features.{name}", item, _LATER_IN_FEATURES)
+            for name, item in root.entries("features")
         ),
     )
     for path, holder, keys in holders:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlspec.ir.model import ParamType
 from mlspec.spec.bind_steps import all_located, duration, located
 from mlspec.spec.cursor import Cursor
@@ -34,13 +36,19 @@ def bind_trigger(holder: Cursor) -> TriggerSpec:
         schedule = holder.get("schedule")
         at = schedule.at if schedule is not None else holder.at
         return TriggerSpec(cron=cron, timezone=timezone, at=at)
-    inner, inner_zone = _schedule(trigger.get("schedule"))
-    short = cron.at if cron is not None and inner is not None else None
-    if inner is not None:
-        cron, timezone = inner, inner_zone
+    found = bind_trigger_keys(trigger)
+    if cron is None:
+        return found
+    if found.cron is not None:
+        return replace(found, short=cron.at)
+    return replace(found, cron=cron, timezone=timezone)
+
+
+def bind_trigger_keys(trigger: Cursor) -> TriggerSpec:
+    """Bind the keys of a trigger (C5), wherever they stand."""
+    cron, timezone = _schedule(trigger.get("schedule"))
     return TriggerSpec(
         cron=cron,
-        short=short,
         timezone=timezone,
         every=duration(trigger, "every"),
         data=all_located(trigger, "data"),

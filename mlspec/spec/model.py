@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mlspec.ir.model import EMPTY, Build, Join, Json, ParamType, Resources, Retry, StageMode
 from mlspec.ir.values import Duration
 from mlspec.source import NOWHERE, Origin
+
+if TYPE_CHECKING:  # its records use those of this module
+    from mlspec.spec.nouns import Nouns
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +230,7 @@ class Spec:
     pipelines: tuple[PipelineSpec, ...]
     environments: tuple[EnvironmentSpec, ...]
     targets: tuple[TargetSpec, ...]
+    nouns: Nouns
     later: tuple[tuple[str, Origin], ...]
     folders: Mapping[str, str]
     """Folder of each source file, relative to the main file's folder (`.` for its own)."""
