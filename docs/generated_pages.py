@@ -134,11 +134,17 @@ _EXITS = {
     Exit.BLOCKED: ("the plan is blocked by a policy", "kept for `plan`; nothing ends with it yet"),
     Exit.STALE: ("generated files are out of date", "`compile --check`"),
     Exit.GATE_FAILED: (
-        "a model did not pass its gate",
-        "kept for models; nothing ends with it yet",
+        "a gate says no",
+        "`run`, when only gates failed; a derived step: never tried again",
     ),
-    Exit.INCONCLUSIVE: ("a gate cannot tell", "kept for models; nothing ends with it yet"),
-    Exit.PENDING: ("an approval is pending, or nobody answered in time", "`run`"),
+    Exit.INCONCLUSIVE: (
+        "a gate cannot tell: inconclusive",
+        "`run`, when only gates failed and none says no; a derived step: never tried again",
+    ),
+    Exit.PENDING: (
+        "an approval is pending, or nobody answered in time",
+        "`run`; `run --resume` goes on once it is given",
+    ),
     Exit.STEP_FAILED: ("a step failed that is not `allow_failure`", "`run`"),
     Exit.USAGE: ("a command, option or argument that does not exist", "every command"),
     Exit.NO_INPUT: ("a spec, environment, baseline or run that does not exist", "every command"),
@@ -146,6 +152,10 @@ _EXITS = {
     Exit.WOULD_OVERWRITE: (
         "files in the way: edited by hand, not ours, or not writable",
         "`init`, `compile`, and whatever writes a file",
+    ),
+    Exit.TEMPORARY: (
+        "a lock, a network or a service does not answer",
+        "`step`: what the compiler derived is tried again after this code only",
     ),
     Exit.INTERRUPTED: ("interrupted by Ctrl-C", "every command; `run --resume` goes on"),
     Exit.BROKEN_PIPE: ("what reads the output has gone", "every command"),

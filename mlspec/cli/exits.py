@@ -18,7 +18,9 @@ class Exit(IntEnum):
     STALE = 4
     """`compile --check`: generated files are out of date."""
     GATE_FAILED = 10
+    """`run`: nothing failed but gates, and one says no."""
     INCONCLUSIVE = 11
+    """`run`: nothing failed but gates, and all that failed are inconclusive."""
     PENDING = 12
     """`run`: an approval is pending or expired."""
     STEP_FAILED = 20
@@ -27,5 +29,7 @@ class Exit(IntEnum):
     """A spec, baseline or run that is named does not exist."""
     BUG = 70
     WOULD_OVERWRITE = 73
+    TEMPORARY = 75
+    """`step`: a lock, a network or a service; try again."""
     INTERRUPTED = 130
     BROKEN_PIPE = 141

@@ -39,9 +39,13 @@ Wait = Annotated[
 
 
 def run(
-    earlier: Annotated[
+    what: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="With --resume: which run; else the newest."),
+        typer.Argument(
+            metavar="[NOUN|ID]",
+            help="`models.NAME` or `data.NAME`: what to make. With --resume: which run;"
+            " else the newest.",
+        ),
     ] = None,
     file: File = SPEC,
     pipeline: Annotated[
@@ -65,17 +69,22 @@ def run(
 ) -> None:
     """Run a pipeline on this machine.
 
-    Exit codes: 0 the run succeeded, 20 a step failed, 12 an approval is pending or expired, 130
-    interrupted (`mlspec run --resume` goes on from there).
+    Exit codes: 0 the run succeeded, 20 a step failed, 10 only gates failed and one says no, 11
+    they cannot tell, 12 an approval is pending or expired, 130 interrupted (`mlspec run --resume`
+    goes on from there).
     """
     from mlspec.runtime.model import RunOptions
 
     one_of(output, ("text", "json"), "--format")
+    noun, earlier = (what, None) if what is None or is_noun(what) else (None, what)
     if earlier is not None and not resume:
         raise typer.BadParameter(
-            f"a run's id needs --resume; a pipeline is named by `--pipeline {earlier}`",
-            param_hint="ID",
+            f"`{earlier}` is no noun such as `models.NAME`; a run's id needs --resume;"
+            f" a pipeline is named by `--pipeline {earlier}`",
+            param_hint="NOUN|ID",
         )
+    if noun is not None and pipeline is not None:
+        raise typer.BadParameter(f"`{noun}` has its own pipeline", param_hint="--pipeline")
     params = _params(param or [])
     analysed = analyse_or_exit(file, env, output=output, command="run", first_environment=True)
     folder = analysed.loaded.folder
@@ -86,8 +95,11 @@ def run(
         resume=(earlier or "") if resume else None,
         wait=sys.stdin.isatty() if wait is None else wait,
     )
-    wanted = pipeline or (_pipeline_of(folder, earlier) if resume else None)
-    chosen = _choose(analysed, wanted, output)
+    if noun is not None:
+        chosen = _of_noun(analysed, noun, output)
+    else:
+        wanted = pipeline or (_pipeline_of(folder, earlier) if resume else None)
+        chosen = _choose(analysed, wanted, output)
     raise typer.Exit(_execute(analysed, chosen, options, output))
 
 
@@ -134,6 +146,43 @@ def _pipeline_of(folder: Path, run_id: str | None) -> str | None:
         found = find_run(folder.absolute(), run_id)
         return found[1].pipeline if found is not None else None
     return next((record.pipeline for _, record in all_runs(folder.absolute())), None)
+
+
+_MAKES = {"models": "model", "data": "data"}
+"""First words of the ids of the pipelines that the compiler derives, by kind of noun."""
+
+
+def is_noun(text: str) -> bool:
+    """Whether a text names something that a pipeline makes, such as `models.ctr`."""
+    kind, dot, name = text.partition(".")
+    return bool(dot and name) and kind in _MAKES
+
+
+def _of_noun(analysed: Analysed, noun: str, output: str) -> str:
+    """Return the id of the pipeline that makes a noun; exits when nothing makes it."""
+    from mlspec.diagnostics.suggest import nearest
+
+    application = analysed.application
+    known = [pipeline.id for pipeline in application.pipelines] if application is not None else []
+    kind, _, name = noun.partition(".")
+    if f"{_MAKES[kind]}-{name}" in known:
+        return f"{_MAKES[kind]}-{name}"
+    made = [
+        f"{kind}.{one.removeprefix(f'{first}-')}"
+        for kind, first in _MAKES.items()
+        for one in known
+        if one.startswith(f"{first}-")
+    ]
+    guess = nearest(noun, made)
+    listed = ", ".join(f"`{one}`" for one in made) or "none"
+    problem = Diagnostic(
+        code=names.UNKNOWN_PIPELINE,
+        message=f"no pipeline makes `{noun}`",
+        notes=(f"what can be made: {listed}",),
+        help=(f"did you mean `{guess}`?",) if guess else (),
+    )
+    _show(analysed, (problem,), output)
+    raise typer.Exit(Exit.USAGE)
 
 
 def _choose(analysed: Analysed, wanted: str | None, output: str) -> str:

@@ -25,6 +25,7 @@ from mlspec.cli import console
 from mlspec.cli.prompt import Prompt
 from mlspec.cli.wording import duration, named, number, printable
 from mlspec.runtime.progress import (
+    ApprovalNeeded,
     ApprovalOver,
     ApprovalWanted,
     AttemptFailed,
@@ -106,6 +107,11 @@ class PlainView:
                     f"{request.step}: waits for approval until {request.expires}: "
                     f"mlspec approve {request.run} {request.step}"
                 )
+            case ApprovalNeeded(run, step, subject):
+                yield (
+                    f"{step}: {subject} waits for approval; its log says how to give it; then:"
+                    f" mlspec run --resume {run}"
+                )
             case ApprovalOver(step, _, reason):
                 yield f"{step}: {reason}"
             case Notice(to, text):
@@ -183,7 +189,7 @@ class LiveView(PlainView):
                     summarise(record, exit_code, self._project)
             case AttemptFailed() | ApprovalWanted() | ApprovalOver() | Notice() | Interrupting():
                 super().on(event)
-            case RunQueued() | RunStarted():
+            case ApprovalNeeded() | RunQueued() | RunStarted():
                 super().on(event)
 
     def _say(self, line: str) -> None:
@@ -199,6 +205,8 @@ class LiveView(PlainView):
                 self._pausing[step, combination] = duration(pause)
             case ApprovalWanted(request):
                 self._asked[request.step] = request.expires
+            case ApprovalNeeded(_, step):
+                self._running.pop((step, ""), None)
             case ApprovalOver(step):
                 self._asked.pop(step, None)
             case InstanceEnded(step, record):
@@ -266,6 +274,15 @@ def _note(step: StepRecord) -> str:
     return shown
 
 
+_ENDS = {
+    0: "succeeded",
+    10: "did not pass its gate",
+    11: "is inconclusive: its gate cannot tell",
+    12: "waits for approval",
+    130: "was interrupted",
+}
+
+
 def summarise(record: RunRecord, exit_code: int, project: Path) -> None:
     """Print the table of steps, where everything is, and the end of a failing step's log."""
     screen = Console(
@@ -278,18 +295,16 @@ def summarise(record: RunRecord, exit_code: int, project: Path) -> None:
     )
     screen.print(_table(record))
     for step in record.steps:
-        if step.outcome == "failed":
+        if step.outcome == "failed" or _is_undecided(step):
             _show_log(step, screen, project)
     folder = project / ".mlspec" / "runs" / record.id
-    end = {0: "succeeded", 12: "waits for approval", 130: "was interrupted"}.get(
-        exit_code, "failed"
-    )
+    end = _ENDS.get(exit_code, "failed")
     if exit_code == 12 and record.state == "failed":
         end = "failed: an approval was not given in time"
     screen.print(Text(f"run {record.id} {end}"), soft_wrap=True)
     screen.print(Text(f"results: {project / record.results}"), soft_wrap=True)
     screen.print(Text(f"logs:    {folder / 'logs'}"), soft_wrap=True)
-    if exit_code in (12, 20, 130):
+    if exit_code in (10, 11, 12, 20, 130):
         screen.print(Text(f"go on:   mlspec run --resume {record.id}"), soft_wrap=True)
 
 
@@ -318,9 +333,15 @@ def _row(table: Table, name: str, outcome: str | None, seconds: str, note: str) 
     table.add_row(Text(printable(name)), mark, seconds, Text(printable(note)))
 
 
+def _is_undecided(step: StepRecord) -> bool:
+    """Whether a version waits for people: its log says what they are asked."""
+    last = step.instances[-1].attempts[-1:] if step.instances else []
+    return step.outcome is None and any(one.exit == 12 for one in last)
+
+
 def _show_log(step: StepRecord, screen: Console, project: Path) -> None:
     """Print the last lines of a failing step's log, and where the log is."""
-    failed = next((one for one in step.instances if one.outcome == "failed"), None)
+    failed = next((one for one in step.instances if one.outcome != "success"), None)
     if failed is None or not failed.attempts:
         return
     path = project / failed.attempts[-1].log
@@ -332,7 +353,8 @@ def _show_log(step: StepRecord, screen: Console, project: Path) -> None:
     except OSError:
         return
     screen.print()
-    title = f"{named(step.id, failed.combination)} failed: {failed.reason}; the end of {path}:"
+    what = named(step.id, failed.combination) + (" failed:" if failed.outcome else "")
+    title = f"{what} {failed.reason}; the end of {path}:"
     screen.print(Text(printable(title), "bold"), soft_wrap=True)
     for line in lines[-TAIL:]:
         screen.print(Text(f"  | {printable(line)}"), soft_wrap=True)

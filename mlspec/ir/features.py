@@ -58,6 +58,7 @@ class Feature(Enum):
     DYNAMIC_MATRIX = "matrix: known at run time"
     PARALLEL = "parallel"
     RETRY = "retry"
+    RETRY_EXIT = "retry of derived steps: after one exit code only"
     TIMEOUT = "timeout"
     PARAMS = "params"
     ENV = "env"
@@ -78,6 +79,10 @@ class Feature(Enum):
     RUN_ATTEMPT = "${run.attempt}"
     RUN_STATUS = "${run.status}"
     RUN_URL = "${run.url}"
+    RUN_STORE = "derived steps: the store's address"
+    RUN_ACTOR = "derived steps: who started the run"
+    RUN_APPROVALS = "derived steps: answers that the engine collected"
+    RUN_COMMIT = "derived steps: the commit of the code"
     SCHEDULE = "trigger: schedule"
     EVERY = "trigger: every"
     TRIGGER_DATA = "trigger: data"
@@ -110,6 +115,10 @@ _RUN = {
     "attempt": Feature.RUN_ATTEMPT,
     "status": Feature.RUN_STATUS,
     "url": Feature.RUN_URL,
+    "store": Feature.RUN_STORE,
+    "actor": Feature.RUN_ACTOR,
+    "approvals": Feature.RUN_APPROVALS,
+    "commit": Feature.RUN_COMMIT,
 }
 
 
@@ -206,6 +215,10 @@ def _step_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
             yield _RUN[ref.name], step.action.at
 
 
+def _retries_after_one(step: Step) -> bool:
+    return step.retry_exit is not None and step.retry is not None and step.retry.max > 0
+
+
 def _input_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
     for item in step.inputs:
         match item:
@@ -228,6 +241,7 @@ def _setting_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
         (Feature.METRICS, step.metrics is not None, "metrics"),
         (Feature.REPORT, bool(step.report), "report"),
         (Feature.RETRY, step.retry is not None and step.retry.max > 0, "retry"),
+        (Feature.RETRY_EXIT, _retries_after_one(step), "retry"),
         (Feature.TIMEOUT, step.timeout is not None, "timeout"),
         (Feature.ENV, bool(step.env), "env"),
         (Feature.SECRETS, bool(step.secrets), "secrets"),

@@ -17,6 +17,7 @@ from mlspec.ir.values import Namespace
 
 DATA_FIELDS = (
     "id",
+    "kind",
     "action",
     "inputs",
     "outputs",
@@ -34,12 +35,14 @@ RUNTIME_FIELDS = (
     "resources",
     "timeout",
     "retry",
+    "retry_exit",
+    "engine",
     "lock",
     "allow_failure",
     "cache",
     "native",
 )
-METADATA_FIELDS = ("description",)
+METADATA_FIELDS = ("description", "subject")
 PARENT_FIELDS = ("needs",)
 
 

@@ -94,9 +94,14 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argv:
-    """An argument vector, run without a shell."""
+    """An argument vector, run without a shell.
+
+    Attributes:
+        reads: references whose variables the program reads by itself, sorted by variable name.
+    """
 
     words: tuple[Text, ...]
+    reads: tuple[Ref, ...] = ()
     at: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -332,12 +337,15 @@ class Step:
     Attributes:
         kind: why the step exists, when the compiler derived it from a noun.
         subject: that noun, such as `models.ctr`; empty for a step that a user wrote.
+        engine: library that a derived step trains with, such as `pytorch`; empty: none.
+        retry_exit: the only exit code after which `retry` tries again; None: after any failure.
     """
 
     id: str
     action: Action
     kind: Kind = Kind.STEP
     subject: str = ""
+    engine: str = ""
     description: str = ""
     needs: tuple[str, ...] = ()
     join: Join = Join.ALL_SUCCESS
@@ -354,6 +362,7 @@ class Step:
     resources: Resources = Resources()
     timeout: Duration | None = None
     retry: Retry | None = None
+    retry_exit: int | None = None
     lock: str | None = None
     allow_failure: bool = False
     cache: bool = False
@@ -365,6 +374,7 @@ class Step:
         """All references of the action and of `env`, each once, sorted by variable name."""
         found = set(self.action.refs) if isinstance(self.action, Script) else set()
         if isinstance(self.action, Argv):
+            found.update(self.action.reads)
             for word in self.action.words:
                 found.update(refs_of(word))
         for _, text in self.env:

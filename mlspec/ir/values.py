@@ -24,6 +24,15 @@ class Namespace(Enum):
 RUN_NAMES = ("id", "date", "attempt", "status", "url")
 """Names in the `run` namespace; `status` and `url` only in `finally`."""
 
+DERIVED_RUN_NAMES = ("store", "actor", "approvals", "commit")
+"""Further names, for steps that the compiler derived; users cannot write them.
+
+`store` is the absolute address of the environment's store (`file:///…`, `s3://…`); `actor` who
+started the run, as the engine says; `approvals` the answers that the engine's own button
+collected for this step, a JSON list of `{"subject", "issuer", "role", "decision", "time"}`;
+`commit` the git commit of the checkout. Except for the store, empty means unknown.
+"""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Literal:

@@ -26,7 +26,7 @@ from mlspec.ir.model import (
     Step,
     StepInput,
 )
-from mlspec.ir.values import RUN_NAMES, Literal, Namespace, Ref, Text
+from mlspec.ir.values import DERIVED_RUN_NAMES, RUN_NAMES, Literal, Namespace, Ref, Text
 
 _ONLY_FINALLY = frozenset({"status", "url"})
 
@@ -210,6 +210,8 @@ def _verify_values(where: str, step: Step) -> None:
     if step.retry is not None:
         _must(step.retry.max >= 0, where, "`retry.max` is not negative")
         _must(step.retry.delay.milliseconds >= 0, where, "`retry.delay` is not negative")
+    if step.retry_exit is not None:
+        _must(0 < step.retry_exit < 256, where, "`retry_exit` is the exit code of a failure")
     for approval in step.approvals:
         _must(approval.count > 0, where, "`approve.count` is positive")
     texts: list[Text] = [text for _, text in step.env]
@@ -217,12 +219,17 @@ def _verify_values(where: str, step: Step) -> None:
         case Argv():
             _must(bool(step.action.words), where, "`run` has a first word")
             texts.extend(step.action.words)
+            _sorted_once(where, step.action.reads)
         case Script():
-            names = [ref.variable for ref in step.action.refs]
-            _must(names == sorted(set(names)), where, "a script's references are sorted, once each")
+            _sorted_once(where, step.action.refs)
     for text in texts:
         parsed = all(isinstance(part, Literal | Ref) for part in text)
         _must(parsed, where, "texts are literals and references")
+
+
+def _sorted_once(where: str, refs: tuple[Ref, ...]) -> None:
+    names = [ref.variable for ref in refs]
+    _must(names == sorted(set(names)), where, "an action's references are sorted, once each")
 
 
 def _verify_refs(where: str, pipeline: Pipeline, step: Step) -> None:
@@ -232,7 +239,16 @@ def _verify_refs(where: str, pipeline: Pipeline, step: Step) -> None:
         Namespace.INPUTS: {item.name for item in step.inputs},
         Namespace.OUTPUTS: {output.name for output in step.outputs},
         Namespace.MATRIX: step.matrix.keys if step.matrix is not None else (),
-        Namespace.RUN: set(RUN_NAMES) - (frozenset() if is_final else _ONLY_FINALLY),
+        Namespace.RUN: _run_names(step, is_final=is_final),
     }
     for ref in step.refs:
         _must(ref.name in known[ref.namespace], where, f"reference `{ref.spelled}` resolves")
+    variables = {ref.variable for ref in step.refs}
+    for name, _ in step.env:
+        rule = f"`{name}` is no `env`, but a reference in `Argv.reads` or `Script.refs`"
+        _must(name not in variables, where, rule)
+
+
+def _run_names(step: Step, *, is_final: bool) -> frozenset[str]:
+    derived = frozenset(DERIVED_RUN_NAMES if step.kind.is_derived else ())
+    return derived | frozenset(RUN_NAMES) - (frozenset() if is_final else _ONLY_FINALLY)

@@ -7,6 +7,7 @@ nothing that changes with other attempts except the disk, where each works in fo
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,10 @@ from mlspec.ir.model import (
     Step,
     combination_name,
 )
+from mlspec.ir.values import plain
 from mlspec.runtime import cache, containers, staging, workspace
 from mlspec.runtime.conditions import numbers_in, read_metrics
+from mlspec.runtime.decisions import failure_text
 from mlspec.runtime.layout import Layout, local_path
 from mlspec.runtime.locks import FileLock
 from mlspec.runtime.model import STATE_FOLDER, RunOptions
@@ -31,6 +34,9 @@ from mlspec.runtime.preflight import Prepared
 from mlspec.runtime.process import Cancel, Command, Ended, run
 from mlspec.runtime.staging import Sources, StagingError, Succeeded, Written
 from mlspec.runtime.variables import Values, own_variables
+
+OURSELVES = (sys.executable, "-P", "-m", "mlspec")
+"""This mlspec, wherever `PATH` leads; `-P`: the project cannot put another one before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +229,7 @@ def _failure(step: Step, ended: Ended, written: Written) -> str:
     if ended.code < 0:
         return f"ended by signal {-ended.code}"
     if ended.code != 0:
-        return f"exit code {ended.code}"
+        return failure_text(step, ended.code)
     return staging.missing_output(step, written)
 
 
@@ -268,6 +274,10 @@ def _values(
             "attempt": str(task.number),
             "status": task.status,
             "url": "",
+            "store": setting.layout.store.absolute().as_uri(),
+            "actor": setting.prepared.actor,
+            "approvals": "",
+            "commit": setting.prepared.commit,
         },
     )
 
@@ -303,12 +313,22 @@ def _ready(
 def _words(step: Step, values: Values, work: Path) -> list[str]:
     match step.action:
         case Argv():
-            return [values.text(word) for word in step.action.words]
+            words = [values.text(word) for word in step.action.words]
+            return [*OURSELVES, *words[1:]] if is_ours(step) else words
         case Script():
             # A file, because one argument of a process is limited to 128 KiB.
             script = work / "script.sh"
             script.write_text(containers.PROLOGUE + step.action.text, encoding="utf-8")
             return ["bash", str(script.absolute())]
+
+
+def is_ours(step: Step) -> bool:
+    """Whether a step calls `mlspec` itself: then with the very program that runs the pipeline."""
+    return (
+        step.kind.is_derived
+        and isinstance(step.action, Argv)
+        and plain(step.action.words[0]) == "mlspec"
+    )
 
 
 def _in_container(
@@ -322,7 +342,8 @@ def _in_container(
     image = step.image
     assert image is not None  # noqa: S101  the caller looked; for the type checker
     folder = containers.look(image, options.environ).folder
-    inside = containers.arrange(step, inputs, work.absolute(), folder)
+    store = setting.layout.store.absolute()
+    inside = containers.arrange(step, inputs, work.absolute(), folder, store)
     values = _values(setting, task, inside.inputs, {**inside.outputs, **addresses})
     own = own_variables(step, values, setting.prepared.secrets, {})
     name = "mlspec-" + "-".join(

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlspec.ir.model import Argv, Image, RepoInput, Script, StageMode, Step
+from mlspec.ir.values import Namespace, Ref
 from mlspec.runtime.staging import StagingError, Written
 from mlspec.runtime.variables import Values
 
 IN, OUT = PurePosixPath("/mlspec/in"), PurePosixPath("/mlspec/out")
+STORE = Ref(Namespace.RUN, "store")
 PROLOGUE = "set -euo pipefail\n"
 _INSPECT_SECONDS = 600
 _LOOK = "{{.Id}}\n{{.Config.WorkingDir}}"
@@ -62,7 +64,9 @@ class Inside:
     written: Written
 
 
-def arrange(step: Step, inputs: Mapping[str, str], work: Path, folder: PurePosixPath) -> Inside:
+def arrange(
+    step: Step, inputs: Mapping[str, str], work: Path, folder: PurePosixPath, store: Path
+) -> Inside:
     """Decide the mounts of a step.
 
     Args:
@@ -70,11 +74,15 @@ def arrange(step: Step, inputs: Mapping[str, str], work: Path, folder: PurePosix
         inputs: values on this machine: paths, addresses, or "".
         work: a fresh folder; outputs appear below it.
         folder: the image's working folder.
+        store: mounted at the same place for a step that is told where it is.
 
     Raises:
         StagingError: when metrics or a report would stand directly in the working folder.
     """
     mounts = []
+    if STORE in step.refs:
+        store.mkdir(parents=True, exist_ok=True)
+        mounts.append(Mount(store, PurePosixPath(store)))
     seen = dict(inputs)
     for name, value in inputs.items():
         item = step.input(name)

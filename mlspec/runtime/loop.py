@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlspec.ir.joins import Outcome
+from mlspec.ir.kinds import Kind
 from mlspec.ir.model import Combination, Step, StepInput
-from mlspec.runtime import model, records
+from mlspec.runtime import decisions, model, records
 from mlspec.runtime.attempt import AttemptEnd, Setting, Task, make_attempt
 from mlspec.runtime.conditions import Metrics, Unanswerable, all_hold, read_metrics
 from mlspec.runtime.desk import Desk
 from mlspec.runtime.earlier import Earlier
 from mlspec.runtime.model import RunResult, stamp
 from mlspec.runtime.progress import (
+    ApprovalNeeded,
     ApprovalOver,
     ApprovalWanted,
     AttemptFailed,
@@ -99,6 +101,7 @@ class Loop:
         self._running: list[_Instance] = []
         self._locked: set[str] = set()
         self._desk = Desk(setting.layout, record)
+        self._undecided: list[_Instance] = []
         self._changed: set[str] = set()
         self._since: dict[str, float] = {}
         self._good: dict[str, tuple[Combination, ...]] = {}
@@ -122,7 +125,7 @@ class Loop:
                         self._dispatch(workers)
                     if self._scheduler.done or (cancelled and not self._running):
                         break
-                    if self._only_waits_for_people() and not self._setting.options.wait:
+                    if self._only_waits_for_people():
                         break
                     self._handle(self._clock.next_of(self._events, self._patience()))
             except BaseException:
@@ -148,7 +151,15 @@ class Loop:
             self._ready.append(heapq.heappop(self._later)[2])
 
     def _only_waits_for_people(self) -> bool:
-        return self._desk.is_waiting and not (self._running or self._ready or self._later)
+        """Whether nothing is left to do now, and we may end before people have answered.
+
+        An approval of a version is given elsewhere, maybe days later: nobody waits for it here.
+        """
+        if self._running or self._ready or self._later:
+            return False
+        if self._desk.is_waiting:
+            return not self._setting.options.wait
+        return bool(self._undecided)
 
     def _follow(self, commands: Iterable[Command]) -> None:
         """Carry out commands, and those that follow from them, in order."""
@@ -172,7 +183,8 @@ class Loop:
         if not answer:
             told = " and ".join(str(condition) for condition in step.when)
             return self._refuse(step, Outcome.SKIPPED, f"condition does not hold: {told}")
-        if not step.approvals:
+        if not step.approvals or step.kind is Kind.APPROVE:
+            # A step that approves a version asks people itself, with the evidence.
             return self._admit(step)
         self._ask(step)
         return ()
@@ -321,8 +333,17 @@ class Loop:
         if end.cancelled:
             self._save(step.id)
             return
-        if not end.succeeded and step.retry is not None and instance.tries <= step.retry.max:
-            pause = step.retry.delay_before(instance.tries).seconds
+        if decisions.is_undecided(step, end.exit):
+            record.reason = self._record.step(step.id).reason = "waits for approval"
+            self._undecided.append(instance)
+            self._save(step.id)
+            self._observer.on(ApprovalNeeded(self._record.id, step.id, step.subject))
+            return
+        wait = (
+            None if end.succeeded else decisions.pause_before_next(step, end.exit, instance.tries)
+        )
+        if wait is not None:
+            pause = wait.seconds
             due = self._clock.monotonic() + pause
             heapq.heappush(self._later, (due, next(self._order), instance))
             name = instance.combination.name
@@ -383,12 +404,7 @@ class Loop:
             state = records.INTERRUPTED if interrupted else records.WAITING
         elif scheduler.failed:
             state = records.ENDED_BADLY
-            failed = {
-                step.id
-                for step in self._setting.pipeline.steps
-                if scheduler.outcomes[step.id] is Outcome.FAILED and not step.allow_failure
-            }
-            code = model.PENDING if failed <= self._desk.expired else model.STEP_FAILED
+            code = self._why_failed()
         record.state, record.ended = state, stamp(self._clock.now())
         self._save()
         if state == records.ENDED_BADLY:
@@ -396,6 +412,23 @@ class Loop:
             self._notify(self._setting.pipeline.notify, told)
         self._observer.on(RunEnded(record, code))
         return RunResult(exit_code=code, record=record, folder=self._setting.layout.folder)
+
+    def _why_failed(self) -> int:
+        """Return the exit code of a run that failed: a decision of its gates, or a fault."""
+        failed = [
+            step
+            for step in self._setting.pipeline.steps
+            if self._scheduler.outcomes[step.id] is Outcome.FAILED and not step.allow_failure
+        ]
+        if {step.id for step in failed} <= self._desk.expired:
+            return model.PENDING
+        return decisions.exit_of_failure(tuple((s.kind, self._failed_how(s)) for s in failed))
+
+    def _failed_how(self, step: Step) -> set[int | None]:
+        """Return the exit codes with which a step's instances failed; None: without one."""
+        record = self._record.step(step.id)
+        ended = [one for one in record.instances if one.outcome == Outcome.FAILED.value]
+        return {one.attempts[-1].exit if one.attempts else None for one in ended} or {None}
 
     def _save(self, *changed: str) -> None:
         self._journal.save(*changed)

@@ -25,6 +25,7 @@ STATE_FOLDER = ".mlspec"
 """Folder beside the spec that holds everything local: runs, store, cache, locks, approvals."""
 
 SUCCESS, SPEC_ERRORS, PENDING, STEP_FAILED = 0, 1, 12, 20
+GATE_FAILED, INCONCLUSIVE = 10, 11
 USAGE, NOT_FOUND, INTERRUPTED = 64, 66, 130
 """Exit codes of `mlspec run`; documented with all others in `mlspec help exit-codes`."""
 
@@ -93,8 +94,9 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        exit_code: 0 success, 20 a step failed, 12 an approval is pending or expired, 130
-            interrupted; 64, 66 or 1 when the run could not start, with `diagnostics`.
+        exit_code: 0 success, 20 a step failed, 10 nothing but gates failed, 11 they are all
+            inconclusive, 12 an approval is pending or expired, 130 interrupted; 64, 66 or 1 when
+            the run could not start, with `diagnostics`.
         record: what happened; None when the run did not start.
         folder: `.mlspec/runs/<id>`.
     """

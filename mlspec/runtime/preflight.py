@@ -28,9 +28,11 @@ from mlspec.ir.model import (
     Step,
 )
 from mlspec.ir.params import canonical_value
+from mlspec.ir.values import Namespace, Ref
 from mlspec.runtime.containers import docker
 from mlspec.runtime.layout import Layout, local_path
 from mlspec.runtime.model import RunOptions
+from mlspec.runtime.origin import actor_of, commit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,14 @@ class Prepared:
         params: values of all params.
         secrets: values by logical name.
         pinned: addresses of the versions of data that this run reads, by noun.
+        actor: who started the run. commit: of the project; both "" where no step asks.
     """
 
     params: Mapping[str, str]
     secrets: Mapping[str, str]
     pinned: Mapping[str, str]
+    actor: str = ""
+    commit: str = ""
 
 
 def prepare(
@@ -63,7 +68,17 @@ def prepare(
         found.append(Diagnostic(code=running.RUN_DATE, message=message, help=help_))
     if found:
         return Result(None, tuple(found))
-    return Result(Prepared(params=params, secrets=secrets, pinned=pinned))
+    asked = {ref for step in pipeline.all_steps for ref in step.refs}
+    ready = Prepared(
+        params=params,
+        secrets=secrets,
+        pinned=pinned,
+        actor=actor_of(options.environ) if Ref(Namespace.RUN, "actor") in asked else "",
+        commit=commit_of(layout.project, options.environ)
+        if Ref(Namespace.RUN, "commit") in asked
+        else "",
+    )
+    return Result(ready)
 
 
 def read_date(text: str) -> datetime | None:

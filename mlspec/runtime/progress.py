@@ -82,6 +82,15 @@ class ApprovalWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalNeeded:
+    """A version waits for people: `subject` is the noun, such as `models.ctr`."""
+
+    run: str
+    step: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalOver:
     """A step no longer waits for people: approved or not, and why."""
 
@@ -120,6 +129,7 @@ Event = (
     | InstanceEnded
     | StepOver
     | ApprovalWanted
+    | ApprovalNeeded
     | ApprovalOver
     | Notice
     | Interrupting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Application,
     Approval,
@@ -137,7 +138,20 @@ def steps() -> tuple[Step, ...]:
         at=PLACE / "steps" / "rest",
     )
     last = Step(id="last", action=Script(text="true"), needs=("rest",), join=Join.ALL_FAILED)
-    ending = Step(id="ending", action=Script(text="true"), needs=("last",))
+    ending = Step(
+        id="ending",
+        action=Argv(
+            words=(literal("mlspec"), literal("step"), literal("train")),
+            reads=tuple(Ref(Namespace.RUN, n) for n in ("actor", "approvals", "commit", "store")),
+        ),
+        kind=Kind.TRAIN,
+        subject="models.fare",
+        engine="pytorch",
+        needs=("last",),
+        env=(("MLSPEC_NODE", literal("{}")),),
+        retry=Retry(max=3),
+        retry_exit=75,
+    )
     return (prepare, train, score, choose, each, rest, last, ending)
 
 

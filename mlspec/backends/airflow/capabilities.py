@@ -57,6 +57,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.RETRY: Lowered(
         "retries; with a factor, Airflow adds up to the same delay again at random"
     ),
+    Feature.RETRY_EXIT: Lowered("any other exit code ends the task without a retry"),
     Feature.TIMEOUT: Native("execution_timeout of each attempt; the process group gets SIGTERM"),
     Feature.PARAMS: Native("Param with a JSON schema"),
     Feature.ENV: Native("env, env_vars"),
@@ -81,6 +82,10 @@ SUPPORT: dict[Feature, Support] = {
     Feature.RUN_ATTEMPT: Native("try_number"),
     Feature.RUN_STATUS: Lowered("states of the run's tasks"),
     Feature.RUN_URL: Native("the run's page (api.base_url)"),
+    Feature.RUN_STORE: Lowered("the address from the spec, made absolute by the support module"),
+    Feature.RUN_ACTOR: Native("`triggering_user_name` of the DAG run, else the DAG's owner"),
+    Feature.RUN_APPROVALS: Lowered("what the step's ApprovalOperators returned: who, what, when"),
+    Feature.RUN_COMMIT: Lowered("the version of the DAG bundle; empty without one"),
     Feature.SCHEDULE: Native("CronTriggerTimetable"),
     Feature.EVERY: Lowered("a second DAG that looks at the sources and makes asset events"),
     Feature.TRIGGER_DATA: Native("an asset schedule: all assets have an event since the last run"),

@@ -52,6 +52,7 @@ SUPPORT: Mapping[Feature, Support] = MappingProxyType(
         Feature.DYNAMIC_MATRIX: Unsupported("the stages of `dvc.yaml` are known before a run"),
         Feature.PARALLEL: Lowered("stages run one after another"),
         Feature.RETRY: Lowered("a loop in the command"),
+        Feature.RETRY_EXIT: Lowered("the loop in the command ends at any other exit code"),
         Feature.TIMEOUT: Lowered("`timeout` of GNU coreutils around the command"),
         Feature.PARAMS: Lowered("`params.yaml`, read into variables by the command"),
         Feature.ENV: Lowered("`export` in the command"),
@@ -72,6 +73,13 @@ SUPPORT: Mapping[Feature, Support] = MappingProxyType(
         Feature.RUN_ATTEMPT: Lowered("counted by the command"),
         Feature.RUN_STATUS: Unsupported("no stage knows how a run ends"),
         Feature.RUN_URL: Unsupported("a run of DVC has no address"),
+        Feature.RUN_STORE: Unsupported(
+            "registers, records of audit and evidence are kept in a store that outlives a working"
+            " copy, and DVC reproduces files of one"
+        ),
+        Feature.RUN_ACTOR: Unsupported("DVC does not know who started it"),
+        Feature.RUN_APPROVALS: Unsupported("DVC asks nobody"),
+        Feature.RUN_COMMIT: Unsupported("DVC reproduces a working copy, not a commit"),
         Feature.SCHEDULE: _STARTS_NOTHING,
         Feature.EVERY: _STARTS_NOTHING,
         Feature.TRIGGER_DATA: _STARTS_NOTHING,

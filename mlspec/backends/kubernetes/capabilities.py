@@ -47,6 +47,7 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.DYNAMIC_MATRIX: Native("`withParam`, after a task that checks the values"),
     Feature.PARALLEL: Lowered("a semaphore"),
     Feature.RETRY: Native("`retryStrategy`, policy Always; `max_delay` needs Argo 3.7"),
+    Feature.RETRY_EXIT: Native("`retryStrategy.expression` over the last attempt's exit code"),
     Feature.TIMEOUT: Native("`activeDeadlineSeconds` of each attempt's pod"),
     Feature.PARAMS: Native("workflow parameters; a first task checks `enum` and `type`"),
     Feature.ENV: Native("`container.env`"),
@@ -76,6 +77,10 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.RUN_ATTEMPT: Native("`retries`"),
     Feature.RUN_STATUS: Lowered("from `workflow.status` or the task that decides"),
     Feature.RUN_URL: Lowered("below `targets.pipelines.uri`; empty without it"),
+    Feature.RUN_STORE: Lowered("the address from the spec"),
+    Feature.RUN_ACTOR: Lowered("empty: Argo Workflows names a creator only with single sign-on"),
+    Feature.RUN_APPROVALS: Lowered("empty: Argo Workflows does not know who resumed a task"),
+    Feature.RUN_COMMIT: Lowered("empty: the code is in the image"),
     Feature.SCHEDULE: Native("a CronWorkflow; runs wait for each other at a mutex"),
     Feature.EVERY: Partial(
         "a run starts at every look: Argo Workflows cannot tell whether there is anything new",

@@ -192,6 +192,11 @@ def _run_value(name: str, step: Step, ctx: PipelineContext) -> str:
                 return ""
             root = kubernetes_text(server.rstrip("/"))
             return f"{root}/workflows/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}"
+        case "store":
+            store = ctx.app.environment.store or ""
+            return kubernetes_text(ctx.plain(store, "a store", ctx.app.environment.at / "store"))
+        case "actor" | "approvals" | "commit":
+            return ""
     raise MlspecBug(f"unknown reference run.{name}")
 
 

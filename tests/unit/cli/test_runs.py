@@ -80,6 +80,34 @@ def test_run__usage(project: Path, words: tuple[str, ...], says: str) -> None:
     assert not (project / ".mlspec" / "runs").exists()
 
 
+MODELS = """\
+mlspec: "1"
+app: {name: demo, owner: lead}
+roles: {lead: {members: ["@acme/lead"]}}
+pipelines:
+  model-ctr: {steps: {a: {run: "echo made ctr"}}}
+  data-trips: {steps: {a: {run: "echo made trips"}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("models.ctr",), 0, "demo/model-ctr"),
+        (("data.trips",), 0, "demo/data-trips"),
+        (("models.crt",), 64, "did you mean `models.ctr`?"),
+        (("model.ctr",), 64, "is no noun such as"),
+        (("models.ctr", "--pipeline", "model-ctr"), 64, "has its own pipeline"),
+        (("models.ctr", "--resume"), 66, "no run of `model-ctr` to resume"),
+    ],
+)
+def test_run__a_noun(tmp_path: Path, words: tuple[str, ...], code: int, says: str) -> None:
+    (tmp_path / "mlspec.yaml").write_text(MODELS, encoding="utf-8")
+    found, _, err = _call(tmp_path, "run", *words)
+    assert found == code
+    assert says in " ".join(err.split())
+
+
 def test_run__params_and_failure(project: Path) -> None:
     code, out, err = _call(project, "run", "--pipeline", "one", "--param", "lr=0.95")
     assert code == 20

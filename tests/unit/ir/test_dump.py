@@ -82,6 +82,7 @@ def test_to_spelled__writes_units() -> None:
     assert spelled["action"] == {
         "kind": "argv",
         "words": ["python", "--lr=${params.lr}", "${matrix.seed}"],
+        "reads": [],
     }
 
 

@@ -8,6 +8,7 @@ from mlspec.errors import MlspecBug
 from mlspec.ir.features import Feature, uses_in
 from mlspec.ir.model import (
     Application,
+    Argv,
     Join,
     MetricCondition,
     Op,
@@ -22,6 +23,10 @@ from mlspec.ir.model import (
 from mlspec.ir.values import Duration, Namespace, Ref
 from mlspec.ir.verify import verify_application, verify_pipeline
 from tests.support.everything import everything
+
+
+STORE = Ref(Namespace.RUN, "store")
+TOLD = (STORE,)
 
 
 def _with(step_id: str, **changes: object) -> Application:
@@ -43,6 +48,10 @@ def test_everything__uses_every_feature() -> None:
 @pytest.mark.parametrize(
     ("step", "changes", "rule"),
     [
+        ("train", {"action": Argv(words=(TOLD,))}, "`${run.store}` resolves"),
+        ("ending", {"action": Argv(words=(TOLD,), reads=(STORE, STORE))}, "sorted, once each"),
+        ("ending", {"env": (("MLSPEC_RUN_STORE", TOLD),)}, "`MLSPEC_RUN_STORE` is no `env`"),
+        ("ending", {"retry_exit": 0}, "exit code of a failure"),
         ("train", {"needs": ("prepare", "prepare")}, "stands there once"),
         ("train", {"needs": ("ending",)}, "stands before"),
         ("train", {"needs": ("nobody",)}, "stands before"),

@@ -130,13 +130,13 @@ def test_run__container_is_ended_on_timeout(docker: Path, tmp_path: Path) -> Non
 def test_arrange__metrics_directly_in_the_working_folder(tmp_path: Path) -> None:
     step = script("a", "", image=IMAGE, metrics="m.json")
     with pytest.raises(StagingError, match=r"m\.json"):
-        containers.arrange(step, {}, tmp_path, PurePosixPath("/srv"))
+        containers.arrange(step, {}, tmp_path, PurePosixPath("/srv"), tmp_path)
 
 
 def test_arrange__metrics_and_reports_that_are_outputs(tmp_path: Path) -> None:
     outputs = (Output(name="m", path="m.json"), Output(name="r", path="r.md"))
     step = script("a", "", image=IMAGE, outputs=outputs, metrics="m.json", report=("r.md",))
-    inside = containers.arrange(step, {}, tmp_path, PurePosixPath("/srv"))
+    inside = containers.arrange(step, {}, tmp_path, PurePosixPath("/srv"), tmp_path)
     assert inside.written.metrics == inside.written.outputs["m"]
     assert [str(mount.there) for mount in inside.mounts] == ["/mlspec/out/m", "/mlspec/out/r"]
 
