@@ -1,0 +1,27 @@
+"""The audit log of an application: who did what to which version, when and on what grounds.
+
+`append` adds a record, `records` reads them, `verify` finds whatever was changed since.
+"""
+
+from __future__ import annotations
+
+from mlspec.runtime.audit.log import Head, append, audit_folder, head_of, records
+from mlspec.runtime.audit.model import ACTIONS, Actor, Entry, Record, Subject
+from mlspec.runtime.audit.verification import Anchor, Fault, Verified, verify
+
+__all__ = [
+    "ACTIONS",
+    "Actor",
+    "Anchor",
+    "Entry",
+    "Fault",
+    "Head",
+    "Record",
+    "Subject",
+    "Verified",
+    "append",
+    "audit_folder",
+    "head_of",
+    "records",
+    "verify",
+]

@@ -1,0 +1,176 @@
+"""Whether the audit log is what was written: edits, deletions, insertions, order, signatures.
+
+Inside the log the chain of digests shows any change. A tail that is missing shows in `head.json`,
+and when that was changed too, in what versions remember: the head of the log when they were
+registered and promoted (`Anchor`), and the records that must exist for each of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlspec.runtime.audit.log import audit_folder, lines_of, read_head, unfinished
+from mlspec.runtime.audit.model import GENESIS, Record, canonical, record_of
+from mlspec.runtime.steps.contract import StepError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """What somebody else remembers of the log.
+
+    Attributes:
+        who: remembers it, such as `version ctr@3`.
+        count, last: the head of the log at that time; None: not remembered.
+        action, digest: a record that must exist; empty: none.
+    """
+
+    who: str
+    count: int | None = None
+    last: str = ""
+    action: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that is not as it was written; `line` counts from 1, 0: the log as a whole."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was found.
+
+    Attributes:
+        count: complete lines. signed: how many of them carry a good signature.
+        notes: what is odd but no fault.
+    """
+
+    count: int
+    signed: int
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+    records: tuple[Record, ...] = field(default=(), repr=False)
+
+
+def verify(store: str, app: str, anchors: Iterable[Anchor] = ()) -> Verified:
+    """Read the whole log and hold it against its head and the anchors.
+
+    Args:
+        store: address of the store.
+        app: the application's name.
+        anchors: what versions remember.
+
+    Raises:
+        StepError: the store is no folder.
+    """
+    folder = audit_folder(store, app)
+    faults: list[Fault] = []
+    found: list[Record] = []
+    digests = [GENESIS]
+    for number, line in enumerate(lines_of(folder / "log.jsonl"), 1):
+        record = _read(line)
+        if record is None:
+            faults.append(Fault(line=number, message="it is no record: the line was changed"))
+            digests.append("")
+            continue
+        if record.seq != number:
+            faults.append(
+                Fault(line=number, message=f"it is record {record.seq}: lines are missing or moved")
+            )
+        elif record.prev != digests[-1] and digests[-1]:
+            faults.append(
+                Fault(
+                    line=number - 1 if number > 1 else 1,
+                    message=f"it is not what record {number} was written after: it was changed",
+                )
+            )
+        if record.sig and not _is_signed(record, line):
+            faults.append(Fault(line=number, message="its signature does not fit"))
+        found.append(record)
+        digests.append(record.digest)
+    notes = _hold_against_head(folder, digests, found, faults)
+    _hold_against_anchors(anchors, digests, found, faults)
+    return Verified(
+        count=len(digests) - 1,
+        signed=sum(1 for record in found if record.sig),
+        faults=tuple(sorted(faults, key=lambda fault: fault.line)),
+        notes=notes,
+        records=tuple(found),
+    )
+
+
+def _read(line: bytes) -> Record | None:
+    try:
+        data = json.loads(line)
+        if canonical(data) != line:
+            return None
+        return record_of(data, line)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _is_signed(record: Record, line: bytes) -> bool:
+    from mlspec.runtime.trust.keys import is_signed_by
+
+    data: dict[str, Any] = json.loads(line)
+    data.pop("sig")
+    try:
+        signature = base64.b64decode(record.sig, validate=True)
+        public = base64.b64decode(record.key, validate=True)
+    except binascii.Error:
+        return False
+    return is_signed_by(public, canonical(data), signature)
+
+
+def _hold_against_head(
+    folder: Path, digests: list[str], found: list[Record], faults: list[Fault]
+) -> tuple[str, ...]:
+    count, last = len(digests) - 1, digests[-1]
+    try:
+        head = read_head(folder)
+    except StepError as error:
+        faults.append(Fault(line=0, message=error.message))
+        return ()
+    notes = []
+    if head is None:
+        if count == 1:
+            notes.append("a writer was killed before it noted the first record")
+        elif count:
+            faults.append(Fault(line=0, message="`head.json`, which counts the records, is gone"))
+    elif count == head.count + 1 and found and found[-1].prev == head.last:
+        notes.append("a writer was killed before it noted the last record")
+    elif count < head.count:
+        gone = f"{head.count - count} records at the end are gone: {head.count} were written"
+        faults.append(Fault(line=0, message=gone))
+    elif count > head.count:
+        more = f"{count - head.count} records were added behind the last one that was written"
+        faults.append(Fault(line=head.count + 1, message=more))
+    elif last != head.last and last:
+        faults.append(Fault(line=count, message="it was changed: the head has another digest"))
+    if unfinished(folder / "log.jsonl"):
+        notes.append("a writer was killed within a line; the next one removes it")
+    return tuple(notes)
+
+
+def _hold_against_anchors(
+    anchors: Iterable[Anchor], digests: list[str], found: list[Record], faults: list[Fault]
+) -> None:
+    actions = {(record.entry.action, record.entry.subject.digest) for record in found}
+    for anchor in anchors:
+        if anchor.count is not None and (
+            anchor.count >= len(digests) or digests[anchor.count] != anchor.last
+        ):
+            message = f"{anchor.who} remembers another record {anchor.count} than the log has"
+            faults.append(Fault(line=min(anchor.count, len(digests) - 1), message=message))
+        if anchor.action and (anchor.action, anchor.digest) not in actions:
+            message = f"{anchor.who} has no record of `{anchor.action}`"
+            faults.append(Fault(line=0, message=message))

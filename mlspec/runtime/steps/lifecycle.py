@@ -1,0 +1,212 @@
+"""What the steps of a version's life share: register, approve, promote.
+
+Input: a `StepCall`. Output: its model and registry, a record of the audit log with everything
+that the call knows, the version and verdict files of earlier steps.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mlspec.ir.facts import ModelFacts
+from mlspec.ir.model import Json
+from mlspec.runtime import audit
+from mlspec.runtime.audit import Actor, Entry, Record, Subject
+from mlspec.runtime.digests import digest_of_file
+from mlspec.runtime.model import stamp
+from mlspec.runtime.registry import Registry, Version, open_registry
+from mlspec.runtime.steps.contract import StepCall, StepError
+from mlspec.runtime.trust.keys import RUNNER, Key, key_of
+
+LOCAL = "local"
+"""Issuer of a name that nobody checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the gate said.
+
+    Attributes:
+        word: `pass`, `fail` or `inconclusive`.
+        digest: `sha256:…` of the bytes of `verdict.json`: what approvals name as evidence.
+        data: the JSON data.
+    """
+
+    word: str
+    digest: str
+    data: Mapping[str, Any]
+
+
+def model_of(call: StepCall) -> ModelFacts:
+    """Return the model that the step serves.
+
+    Raises:
+        StepError: the node names none.
+    """
+    if call.node.model is None:
+        raise StepError(f"the node of step `{call.node.step}` names no model")
+    return call.node.model
+
+
+def registry_of(call: StepCall) -> Registry:
+    """Return the registry of the call's environment.
+
+    Raises:
+        StepError: it cannot be used.
+    """
+    node = call.node
+    return open_registry(node.registry, call.store, node.app.name, node.environment, call.environ)
+
+
+def runner_key(call: StepCall) -> Key:
+    """Return the key with which the steps of this machine sign.
+
+    Raises:
+        StepError, OSError: see `key_of`.
+    """
+    return key_of(RUNNER, call.environ)
+
+
+def record(
+    call: StepCall,
+    action: str,
+    version: Version,
+    now: datetime,
+    *,
+    outcome: str = "",
+    reason: str = "",
+    evidence: tuple[str, ...] = (),
+    actor: Actor | None = None,
+) -> Record:
+    """Add a record about a version to the audit log.
+
+    Args:
+        call: the step's.
+        action: one of `audit.ACTIONS`.
+        version: what it is about.
+        now: the time.
+        outcome, reason, evidence: see `audit.Entry`.
+        actor: who did it, if not whoever started the run.
+
+    Raises:
+        StepError: the log is not as it was written.
+        OSError: when the disk refuses.
+    """
+    node = call.node
+    code: dict[str, Json] = {"commit": call.commit} if call.commit else {}
+    entry = Entry(
+        time=stamp(now),
+        actor=actor or Actor(subject=call.actor or "unknown", issuer=_issuer(call)),
+        action=action,
+        subject=Subject(name=f"models.{version.name}", digest=version.digest),
+        environment=node.environment,
+        reason=reason,
+        evidence=evidence,
+        spec={"digest": node.spec},
+        code=code,
+        image=node.image or "",
+        data=_data(version),
+        run={"id": call.run_id},
+        outcome=outcome,
+    )
+    signer = runner_key(call) if node.policy.sign else None
+    return audit.append(call.store, node.app.name, entry, signer=signer)
+
+
+def _issuer(call: StepCall) -> str:
+    return call.environ.get("MLSPEC_RUN_ISSUER", LOCAL)
+
+
+def _data(version: Version) -> tuple[Mapping[str, Json], ...]:
+    known = version.provenance.get("data")
+    if not isinstance(known, dict):
+        return ()
+    return tuple({"name": name, "version": found} for name, found in sorted(known.items()))
+
+
+def read_version(call: StepCall, registry: Registry) -> Version:
+    """Return the version of the input `version`, as the registry has it now.
+
+    Raises:
+        StepError: it is no version file, or the registry knows no such version.
+    """
+    told = read_json(call.input("version"))
+    model, number, digest = (told.get(name) for name in ("model", "number", "digest"))
+    if not (isinstance(model, str) and isinstance(number, int) and isinstance(digest, str)):
+        raise StepError("the input `version` is no version: it needs model, number and digest")
+    found = registry.find(model, number)
+    if found is None:
+        raise StepError(
+            f"the registry has no version {model}@{number}",
+            help="was the store removed since it was registered? run the pipeline again",
+        )
+    if found.digest != digest:
+        raise StepError(f"version {found.name} has another digest in the registry: {found.digest}")
+    return found
+
+
+def read_verdict(folder: Path) -> Verdict:
+    """Return the verdict of a folder that the gate wrote.
+
+    Raises:
+        StepError: there is none.
+    """
+    path = folder / "verdict.json" if folder.is_dir() else folder
+    data = read_json(path)
+    word = data.get("verdict")
+    if word not in ("pass", "fail", "inconclusive"):
+        raise StepError(f"`{path.name}` says neither pass, fail nor inconclusive")
+    return Verdict(word=word, digest=digest_of_file(path), data=data)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file.
+
+    Raises:
+        StepError: there is no file, or no object in it.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StepError(f"`{path.name}` is missing") from None
+    except (ValueError, RecursionError) as error:
+        raise StepError(f"`{path.name}` is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise StepError(f"`{path.name}` is no JSON object")
+    return found
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON data, the same bytes for the same data.
+
+    Raises:
+        OSError: when the disk refuses.
+    """
+    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def authors_of(commit: str, project: Path) -> tuple[str, ...]:
+    """Return name and e-mail of who wrote a commit; empty when that cannot be known here."""
+    if not commit:
+        return ()
+    try:
+        done = subprocess.run(
+            ["git", "log", "-1", "--format=%an%n%ae", "--end-of-options", commit],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    if done.returncode != 0:
+        return ()
+    return tuple(line for line in done.stdout.splitlines() if line)
