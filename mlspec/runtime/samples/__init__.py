@@ -1,0 +1,1 @@
+"""Built-in sample data: seeded generators of tables with entities, time and late labels."""
