@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from mlspec.analysis.catalogue import Catalogue
+from mlspec.analysis.derive.facts import FactContext
+from mlspec.analysis.derive.pipelines import derive
+from mlspec.analysis.derive.steps import DeriveContext
 from mlspec.analysis.environments import build_environment, effective_targets, find_environment
 from mlspec.analysis.graph import check_producers
 from mlspec.analysis.lints import lint
 from mlspec.analysis.pipelines import AppContext, build_pipeline
 from mlspec.analysis.roles import find_role
 from mlspec.analysis.texts import resolve_constants
-from mlspec.diagnostics.model import Diagnostic, Result
-from mlspec.ir.model import Application, Compute, DataSet, TargetChoice
-from mlspec.spec.model import DataSpec, Spec
+from mlspec.diagnostics.model import Diagnostic, Result, has_errors
+from mlspec.ir.model import Application, Compute, DataSet, Pipeline, TargetChoice
+from mlspec.spec.model import DataSpec, EnvironmentSpec, Spec
 
 DEFAULT_ENVIRONMENT = "default"
 
@@ -47,8 +51,15 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
         build_pipeline(pipeline, context, found)
         for pipeline in sorted(spec.pipelines, key=lambda pipeline: pipeline.id)
     ]
-    pipelines = tuple(pipeline for pipeline in made if pipeline is not None)
-    check_producers(pipelines, found)
+    explicit = tuple(pipeline for pipeline in made if pipeline is not None)
+    check_producers(explicit, found)
+    datasets = tuple(
+        _dataset(data, constants, found) for data in sorted(spec.data, key=lambda d: d.id)
+    )
+    derived: tuple[Pipeline, ...] = ()
+    if not has_errors(found):  # what is wrong with the nouns was said; steps need sound ones
+        derived = _derived(context, datasets, targets, place, explicit, found)
+    pipelines = tuple(sorted((*explicit, *derived), key=lambda pipeline: pipeline.id))
     application = Application(
         name=spec.app.name,
         owner=spec.app.owner.text if spec.app.owner is not None else "",
@@ -56,15 +67,42 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
         environment=build_environment(place, constants, context.roles, spec.at, found),
         targets=targets,
         compute=compute,
-        data=tuple(
-            _dataset(data, constants, found) for data in sorted(spec.data, key=lambda d: d.id)
-        ),
+        data=datasets,
         pipelines=pipelines,
         at=spec.at,
     )
     found.extend(lint(spec, application))
-    complete = len(pipelines) == len(spec.pipelines)
+    complete = len(explicit) == len(spec.pipelines)
     return Result(application if complete else None, tuple(found))
+
+
+def _derived(
+    context: AppContext,
+    datasets: tuple[DataSet, ...],
+    targets: tuple[TargetChoice, ...],
+    place: EnvironmentSpec | None,
+    explicit: tuple[Pipeline, ...],
+    found: list[Diagnostic],
+) -> tuple[Pipeline, ...]:
+    """Return the pipelines that the nouns need."""
+    catalogue = Catalogue(context.spec, place.name if place is not None else None)
+    sources = {}
+    for model in catalogue.nouns.models:
+        if model.source is not None:
+            text = resolve_constants(model.source.text, model.source.at, context.constants, found)
+            sources[model.id] = text
+    facts = FactContext(
+        catalogue=catalogue,
+        roles=context.roles,
+        targets=MappingProxyType({choice.part: choice for choice in targets}),
+        sources=MappingProxyType({data.id: data.source for data in datasets}),
+        model_sources=MappingProxyType(sources),
+    )
+    name = place.name if place is not None else DEFAULT_ENVIRONMENT
+    ctx = DeriveContext(
+        facts=facts, environment=name, compute=context.compute, constants=context.constants
+    )
+    return derive(ctx, explicit)
 
 
 def _compute(targets: tuple[TargetChoice, ...]) -> Compute | None:

@@ -1,0 +1,95 @@
+"""Which pipelines the nouns need, and their steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mlspec.analysis.catalogue import Catalogue
+from mlspec.analysis.derive.data import data_pipeline
+from mlspec.analysis.derive.models import model_pipeline
+from mlspec.analysis.derive.steps import DeriveContext
+from mlspec.ir.graph import topological_order
+from mlspec.ir.model import DataInput, Pipeline
+from mlspec.spec.nouns import ModelSpec
+
+
+def derive(ctx: DeriveContext, explicit: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:
+    """Return the pipelines that models need, and data nouns that nothing else reads.
+
+    Args:
+        ctx: the nouns of one environment.
+        explicit: the pipelines that the user wrote.
+    """
+    catalogue = ctx.facts.catalogue
+    made = [
+        pipeline
+        for model in catalogue.nouns.models
+        if has_pipeline(model, catalogue)
+        for pipeline in model_pipeline(model, ctx)
+    ]
+    read = set(_read(explicit, made))
+    made += [
+        data_pipeline(noun.id, ctx)
+        for noun in catalogue.nouns.data
+        if noun.id not in read and (noun.checks or catalogue.columns(noun.id))
+    ]
+    return tuple(_in_order(pipeline) for pipeline in made)
+
+
+def has_pipeline(model: ModelSpec, catalogue: Catalogue) -> bool:
+    """Whether a model has versions of its own: gated, retrained, served, or used by no other."""
+    if model.train is not None and model.train.pipeline is not None:
+        return False  # its steps stand behind those of the pipeline that trains it
+    if model.promote is not None or model.retrain is not None:
+        return True
+    return model.id in _served(catalogue) or model.id not in _used(catalogue)
+
+
+def _served(catalogue: Catalogue) -> set[str]:
+    found: set[str] = set()
+    for service in catalogue.nouns.services:
+        found.add(service.model.text)
+        found.update(variant.model.text for variant in service.variants)
+        if service.fallback is not None:
+            found.add(service.fallback.text)
+    return found
+
+
+def _used(catalogue: Catalogue) -> set[str]:
+    found: set[str] = set()
+    for model in catalogue.nouns.models:
+        if model.ensemble is not None:
+            found.update(member.text for member in model.ensemble.members)
+        if model.train is not None and model.train.base is not None:
+            found.add(model.train.base.text)
+        if model.baseline is not None:
+            found.add(model.baseline.text)
+    return found
+
+
+def _read(explicit: tuple[Pipeline, ...], derived: list[Pipeline]) -> Iterator[str]:
+    """Yield the data nouns that some pipeline reads or writes."""
+    for pipeline in explicit:
+        for step in pipeline.all_steps:
+            yield from (item.data for item in step.inputs if isinstance(item, DataInput))
+            yield from (item.data for item in step.outputs if item.data is not None)
+    for pipeline in derived:
+        for step in pipeline.steps:
+            if step.subject.startswith("data."):
+                yield step.subject.removeprefix("data.")
+
+
+def _in_order(pipeline: Pipeline) -> Pipeline:
+    """Return a pipeline whose steps, and their needs, stand in topological order."""
+    by_id = {step.id: step for step in pipeline.steps}
+    order = topological_order({step.id: step.needs for step in pipeline.steps})
+    assert order is not None  # noqa: S101  derived steps only need steps before them
+    rank = {step_id: index for index, step_id in enumerate(order)}
+    return replace(
+        pipeline,
+        steps=tuple(
+            replace(by_id[one], needs=tuple(sorted(by_id[one].needs, key=rank.__getitem__)))
+            for one in order
+        ),
+    )
