@@ -114,6 +114,7 @@ def _step_node(step: Step, where: Where, *, critical: bool) -> Node:
         badges=badges_of(step),
         critical=critical,
         where=place,
+        cause=" ".join(place.split()) if step.kind.is_derived else "",
         details=details_of(step, place),
     )
 

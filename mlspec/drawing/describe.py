@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mlspec.diagnostics.render.visible import visible
 from mlspec.drawing.model import Badge, BadgeKind
+from mlspec.ir.facts import NODE_VARIABLE
 from mlspec.ir.model import (
     Approval,
     Argv,
@@ -56,7 +57,7 @@ def facts_of(step: Step) -> tuple[str, ...]:
 def _facts(step: Step) -> Iterator[str]:
     if step.timeout is not None:
         yield f"≤ {step.timeout}"
-    if step.retry is not None:
+    if step.retry is not None and not step.kind.is_derived:  # those retry faults that pass, all
         yield f"{step.retry.max} {'retry' if step.retry.max == 1 else 'retries'}"
     if step.resources.gpu:
         yield f"{step.resources.gpu} GPU"
@@ -141,7 +142,7 @@ def _details(step: Step, where: str) -> Iterator[tuple[str, str]]:
     yield "Report", visible(", ".join(step.report))
     yield "Matrix", "\n".join(_matrix_details(step.matrix)) if step.matrix is not None else ""
     yield "Image", visible(step.image.reference) if step.image is not None else ""
-    env = (f"{name}={spell(text)}" for name, text in step.env)
+    env = (f"{name}={spell(text)}" for name, text in step.env if name != NODE_VARIABLE)
     yield "Environment", "\n".join(visible(text) for text in env)
     secrets = (f"{secret.variable}: {secret.name}" for secret in step.secrets)
     yield "Secrets", "\n".join(visible(text) for text in secrets)

@@ -65,6 +65,7 @@ class Node:
         badges: marks.
         critical: on the longest chain.
         where: where it was written.
+        cause: for a derived step, the place of the spec that caused it; else empty.
         details: everything else, as label and lines of text.
     """
 
@@ -76,6 +77,7 @@ class Node:
     badges: tuple[Badge, ...] = ()
     critical: bool = False
     where: str = ""
+    cause: str = ""
     details: tuple[tuple[str, str], ...] = ()
 
 

@@ -97,6 +97,8 @@ def _described(node: Node, needs: Sequence[Edge], graph: Graph) -> tuple[str, ..
         marks.append(f"<- {', '.join((*data, *sources))}")
     if made:
         marks.append(f"-> data {', '.join(made)}")
+    if node.cause:
+        marks.append(f"({node.cause})")
     return tuple(marks)
 
 
