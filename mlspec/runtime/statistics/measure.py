@@ -36,6 +36,8 @@ class Scored:
         threshold, reference_threshold: at which a probability is a positive decision.
         groups: shape (n,), for metrics that compare groups.
         clusters: shape (n,), the entity of each row, when rows share entities.
+        bounds, reference_bounds: shape (n, 2), predicted intervals, for `coverage`.
+        queries: shape (n,), ids of queries, for rankings.
     """
 
     labels: npt.ArrayLike
@@ -45,6 +47,9 @@ class Scored:
     reference_threshold: float = 0.5
     groups: npt.ArrayLike | None = None
     clusters: npt.ArrayLike | None = None
+    bounds: npt.ArrayLike | None = None
+    reference_bounds: npt.ArrayLike | None = None
+    queries: npt.ArrayLike | None = None
 
 
 def measure(
@@ -140,6 +145,8 @@ class _Side:
         match name:
             case "accuracy":
                 return decisions.right(self.labels, self.decided), everything
+            case "positive_rate":
+                return truths(self.decided, "decisions"), everything
             case "top_k_accuracy" if setting is not None:
                 k = int(setting.number.value)
                 return decisions.in_top_k(self.labels, self.predicted, k), everything
