@@ -39,12 +39,17 @@ def report(call: StepCall, event: Mapping[str, Any]) -> str:
     """
     if not call.run_date:
         return "the run has no date"
-    line = json.dumps(plain(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    line = line_of(event)
     store = local_path(call.store, call.project) if call.store else None
     if store is not None:
         _append(store / call.node.app.name / "lineage" / "events.jsonl", line)
     endpoint = call.environ.get(URL, "")
     return _send(endpoint, call.environ.get(KEY, ""), line) if endpoint else ""
+
+
+def line_of(event: Mapping[str, Any]) -> str:
+    """Return an event as one line; ASCII, for some readers end a line at U+2028."""
+    return json.dumps(plain(event), sort_keys=True, separators=(",", ":"))
 
 
 def _append(path: Path, line: str) -> None:

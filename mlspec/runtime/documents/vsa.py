@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlspec import __version__
 from mlspec.runtime.documents.facts import hex_digest
 from mlspec.runtime.documents.statement import Subject, descriptor, statement
 
@@ -46,7 +45,7 @@ def verification_summary(
         [subject],
         VERIFICATION,
         {
-            "verifier": {"id": VERIFIER, "version": {"mlspec": __version__}},
+            "verifier": {"id": VERIFIER},
             "timeVerified": time,
             "resourceUri": resource,
             "policy": {**policy, "digest": {"sha256": digest}} if digest else policy,
