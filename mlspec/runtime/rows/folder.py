@@ -122,6 +122,9 @@ def read_rows(folder: Path) -> Rows:
     Raises:
         StepError: it is no rows folder.
     """
+    absent = [name for name in (FACTS, TABLE) if not (folder / name).is_file()]
+    if absent:
+        raise StepError(f"`{folder.name}` is no folder of rows: no {absent[0]}")
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         table = pq.read_table(folder / TABLE)
@@ -133,10 +136,6 @@ def read_rows(folder: Path) -> Rows:
             snapshots=facts["snapshots"],
             notes=tuple(facts.get("notes", ())),
         )
-    except FileNotFoundError as error:
-        raise StepError(
-            f"`{folder.name}` is no folder of rows: no {Path(error.filename).name}"
-        ) from error
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise StepError(f"the rows in `{folder.name}` cannot be read: {error}") from error
     missing = [name for name in (KEY, *rows.columns) if name not in table.column_names]
