@@ -17,6 +17,7 @@ from mlspec.analysis.environments import build_environment, effective_targets, f
 from mlspec.analysis.graph import check_producers
 from mlspec.analysis.lints import lint
 from mlspec.analysis.pipelines import AppContext, build_pipeline
+from mlspec.analysis.proofs import prove_approvals
 from mlspec.analysis.roles import find_role
 from mlspec.analysis.texts import resolve_constants
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
@@ -72,6 +73,7 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
         at=spec.at,
     )
     found.extend(lint(spec, application))
+    found.extend(prove_approvals(Catalogue(spec, environment), application))
     complete = len(explicit) == len(spec.pipelines)
     return Result(application if complete else None, tuple(found))
 

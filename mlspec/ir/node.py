@@ -70,10 +70,11 @@ def from_json(cls: Any, data: Any) -> Any:
     """Return an instance of a facts class from its JSON data.
 
     Raises:
-        ValueError: an unknown key, a missing one, or a value of another type.
+        TypeError: it is no mapping. ValueError: an unknown key, a missing one, or a value of
+            another type.
     """
     if not isinstance(data, dict):
-        raise ValueError(f"{cls.__name__} is a mapping")
+        raise TypeError(f"{cls.__name__} is a mapping")
     hints = _hints(cls)
     unknown = sorted(set(data) - set(hints))
     if unknown:
