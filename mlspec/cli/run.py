@@ -76,15 +76,7 @@ def run(
     from mlspec.runtime.model import RunOptions
 
     one_of(output, ("text", "json"), "--format")
-    noun, earlier = (what, None) if what is None or is_noun(what) else (None, what)
-    if earlier is not None and not resume:
-        raise typer.BadParameter(
-            f"`{earlier}` is no noun such as `models.NAME`; a run's id needs --resume;"
-            f" a pipeline is named by `--pipeline {earlier}`",
-            param_hint="NOUN|ID",
-        )
-    if noun is not None and pipeline is not None:
-        raise typer.BadParameter(f"`{noun}` has its own pipeline", param_hint="--pipeline")
+    noun, earlier = _noun_or_run(what, pipeline, resume=resume)
     params = _params(param or [])
     analysed = analyse_or_exit(file, env, output=output, command="run", first_environment=True)
     folder = analysed.loaded.folder
@@ -101,6 +93,25 @@ def run(
         wanted = pipeline or (_pipeline_of(folder, earlier) if resume else None)
         chosen = _choose(analysed, wanted, output)
     raise typer.Exit(_execute(analysed, chosen, options, output))
+
+
+def _noun_or_run(
+    what: str | None, pipeline: str | None, *, resume: bool
+) -> tuple[str | None, str | None]:
+    """Return the noun to make, or the run to resume, that the argument names."""
+    if what is None:
+        return None, None
+    if not is_noun(what):
+        if resume:
+            return None, what
+        raise typer.BadParameter(
+            f"`{what}` is no noun such as `models.NAME`; a run's id needs --resume;"
+            f" a pipeline is named by `--pipeline {what}`",
+            param_hint="NOUN|ID",
+        )
+    if pipeline is not None:
+        raise typer.BadParameter(f"`{what}` has its own pipeline", param_hint="--pipeline")
+    return what, None
 
 
 def _execute(analysed: Analysed, pipeline: str, options: RunOptions, output: str) -> int:

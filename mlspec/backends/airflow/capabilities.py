@@ -83,7 +83,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.RUN_STATUS: Lowered("states of the run's tasks"),
     Feature.RUN_URL: Native("the run's page (api.base_url)"),
     Feature.RUN_STORE: Lowered("the address from the spec, made absolute by the support module"),
-    Feature.RUN_ACTOR: Native("`triggering_user_name` of the DAG run, else the DAG's owner"),
+    Feature.RUN_ACTOR: Native("`triggering_user_name` of the DAG run, else the owner"),
     Feature.RUN_APPROVALS: Lowered("what the step's ApprovalOperators returned: who, what, when"),
     Feature.RUN_COMMIT: Lowered("the version of the DAG bundle; empty without one"),
     Feature.SCHEDULE: Native("CronTriggerTimetable"),

@@ -18,7 +18,13 @@ from mlspec.backends.airflow.model import (
     StepTask,
     Task,
 )
-from mlspec.backends.airflow.operators import Printer, call, duration, rows_constant
+from mlspec.backends.airflow.operators import (
+    Printer,
+    call,
+    duration,
+    own_operators,
+    rows_constant,
+)
 from mlspec.backends.airflow.pods import RESTRICTED
 from mlspec.emit.artifact import Artifact
 from mlspec.emit.python import (
@@ -97,6 +103,7 @@ _SUPPORT = (
     "RunParam",
     "as_env",
     "backoff",
+    "only_after",
     "verdict",
 )
 """In the order in which isort puts names."""
@@ -106,12 +113,13 @@ def _dag(dag: Dag) -> Artifact:
     printer = Printer(dag)
     tasks = [(task.id, printer.task(task)) for task in dag.tasks]
     pipeline, schedule = printer.pipeline(), _dag_call(dag)
-    used = names_in([*(made for _, made in tasks), pipeline, schedule])
+    own = own_operators(dag)
+    used = names_in([*(made for _, made in (*own, *tasks)), pipeline, schedule])
     text = render(
         "airflow/dag.py.j2",
         docstring=_docstring(dag),
         imports=_imports(dag, used),
-        constants=_constants(dag),
+        constants=[*own, *_constants(dag)],
         pipeline=pipeline,
         dag=schedule,
         tasks=tasks,
@@ -165,6 +173,12 @@ def _docstring(dag: Dag) -> Docstring:
             "",
             "Steps run in a copy of the project's folder: environment variable MLSPEC_PROJECT,",
             f"else {docstring_line(dag.project)} from the folder of this file.",
+        ]
+    if any(isinstance(task, StepTask) and task.is_ours and task.pod is None for task in dag.tasks):
+        lines += [
+            "",
+            "Needs mlspec with its `runtime` extra on the PATH of the workers, beside what the",
+            "project's own functions import.",
         ]
     if any(isinstance(task, ApprovalTask) for task in dag.tasks):
         lines += ["", "Needs apache-airflow-providers-standard 1.12.2 or newer, for approvals."]

@@ -23,6 +23,7 @@ from mlspec.ir.model import (
     Step,
     StepInput,
 )
+from mlspec.ir.values import Namespace, Ref
 from mlspec.source import Origin
 
 LONGEST_SCRIPT = 120_000
@@ -236,4 +237,5 @@ def _passes_files(application: Application, step: Step) -> bool:
         or bool(step.outputs or step.metrics or step.report)
         or any(isinstance(item, StepInput) for item in step.inputs)
         or any(isinstance(condition, MetricCondition) for condition in step.when)
+        or Ref(Namespace.RUN, "store") in step.refs
     )

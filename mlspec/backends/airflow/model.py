@@ -144,7 +144,13 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTask:
-    """A step: a `BashOperator`, or with a pod a `KubernetesPodOperator`."""
+    """A step: a `BashOperator`, or with a pod a `KubernetesPodOperator`.
+
+    Attributes:
+        retry_exit: the only exit code after which it is tried again; None: any.
+        asked: approval tasks whose answers the step reads, and the roles they asked.
+        is_ours: whether the command is `mlspec` itself.
+    """
 
     id: str
     action: Script | Argv
@@ -164,6 +170,9 @@ class StepTask:
     ignore: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     retries: Retries | None = None
+    retry_exit: int | None = None
+    asked: tuple[tuple[str, str], ...] = ()
+    is_ours: bool = False
     timeout: Duration | None = None
     settings: tuple[tuple[str, str | int], ...] = ()
     pod: Pod | None = None
@@ -187,6 +196,7 @@ class ApprovalTask:
     subject: str
     body: str
     within: Duration
+    role: str = ""
     people: tuple[str, ...] = ()
     trigger_rule: str = "all_success"
     upstream: tuple[str, ...] = ()

@@ -48,6 +48,23 @@ def rows_constant(task_id: str) -> str:
     return f"{task_id.upper()}_ROWS"
 
 
+def operator_name(task: StepTask) -> str:
+    """Return the operator of a step: Airflow's, or ours that is tried again after one code."""
+    base = "BashOperator" if task.pod is None else "KubernetesPodOperator"
+    return base if task.retry_exit is None else f"{base}{task.retry_exit}"
+
+
+def own_operators(dag: Dag) -> list[tuple[str, Call]]:
+    """Return the operators that a DAG file defines for its tasks, by name."""
+    found: dict[str, Call] = {}
+    for task in dag.tasks:
+        if isinstance(task, StepTask) and task.retry_exit is not None:
+            name = operator_name(task)
+            base = name.removesuffix(str(task.retry_exit))
+            found[name] = call("only_after", task.retry_exit, Name(base))
+    return sorted(found.items())
+
+
 def duration(value: Duration) -> Call:
     """Return `timedelta(…)` in the largest unit that is exact."""
     for unit, size in (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000)):
@@ -127,8 +144,8 @@ class Printer:
         keywords += self._running(task)
         keywords.append(("**", self._hooks(task)))
         if task.rows is None:
-            return _operator("BashOperator", keywords)
-        partial = _operator("BashOperator.partial", keywords)
+            return _operator(operator_name(task), keywords)
+        partial = _operator(f"{operator_name(task)}.partial", keywords)
         return Call(
             function=Name("expand"),
             on=partial,
@@ -149,8 +166,8 @@ class Printer:
             ("**", Call(function=Name("pipeline.pod"), keywords=(*staging, *hooks.keywords)))
         )
         if task.rows is None:
-            return _operator("KubernetesPodOperator", keywords)
-        partial = _operator("KubernetesPodOperator.partial", keywords)
+            return _operator(operator_name(task), keywords)
+        partial = _operator(f"{operator_name(task)}.partial", keywords)
         over = ("env_vars", self._mapped_over(task, env))
         return Call(function=Name("expand"), on=partial, keywords=(over,))
 
@@ -199,6 +216,10 @@ class Printer:
             keywords.append(("matrix", [*task.rows.keys]))
         if task.ignore:
             keywords.append(("ignore", [*task.ignore]))
+        if task.asked:
+            keywords.append(("asked", dict(task.asked)))
+        if task.retry_exit is not None:
+            keywords.append(("final", True))
         return Call(function=Name("pipeline.step"), keywords=tuple(keywords))
 
     def _hook_env(self, task: StepTask) -> Mapping[str, Expression]:

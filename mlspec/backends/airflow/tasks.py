@@ -47,7 +47,7 @@ from mlspec.ir.model import (
     StepInput,
 )
 from mlspec.ir.model import Output as IrOutput
-from mlspec.ir.values import Duration, Text, literal
+from mlspec.ir.values import Duration, Namespace, Ref, Text, literal
 
 LONGEST_DELAY = Duration(86_400_000)
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -96,6 +96,7 @@ def lower_step(step: Step, around: Surroundings) -> tuple[Task, ...]:
         when=tuple(_condition(condition) for condition in step.when),
     )
     approvals = _approvals(step, around, rule, upstream, guard)
+    asked = tuple((task.id, task.role) for task in approvals)
     if approvals:
         made += approvals
         ids = tuple(task.id for task in approvals)
@@ -105,7 +106,7 @@ def lower_step(step: Step, around: Surroundings) -> tuple[Task, ...]:
     if matrix is not None:
         made.append(matrix)
         rule, upstream, guard = "all_success", (matrix.id,), Guard()
-    return (*made, step_task(step, around, rule, upstream, guard))
+    return (*made, step_task(step, around, rule, upstream, guard, asked=asked))
 
 
 def step_task(
@@ -115,8 +116,10 @@ def step_task(
     upstream: tuple[str, ...],
     guard: Guard = Guard(),  # noqa: B008  (frozen)
     ignore: tuple[str, ...] = (),
+    asked: tuple[tuple[str, str], ...] = (),
 ) -> StepTask:
     """Return the task that runs a step."""
+    retries = _retries(step.retry)
     return StepTask(
         id=task_id(step.id),
         action=step.action,
@@ -135,7 +138,10 @@ def step_task(
         parallel=step.matrix.parallel if step.matrix is not None else None,
         ignore=ignore,
         assets=tuple(around.asset_of[o.data] for o in step.outputs if o.data is not None),
-        retries=_retries(step.retry),
+        retries=retries,
+        retry_exit=step.retry_exit if retries is not None else None,
+        asked=asked if Ref(Namespace.RUN, "approvals") in step.refs else (),
+        is_ours=step.kind.is_derived,
         timeout=step.timeout,
         settings=_settings(step, around),
         pod=_pod(step, around),
@@ -195,6 +201,7 @@ def _ask(
             subject=f"{approval.role}: {what}",
             body=body,
             within=approval.within,
+            role=approval.role,
             people=around.approvers.get(approval.role, ()),
         )
         for ending, approval in zip(_endings(len(wanted)), wanted, strict=True)

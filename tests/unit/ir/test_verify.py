@@ -24,7 +24,6 @@ from mlspec.ir.values import Duration, Namespace, Ref
 from mlspec.ir.verify import verify_application, verify_pipeline
 from tests.support.everything import everything
 
-
 STORE = Ref(Namespace.RUN, "store")
 TOLD = (STORE,)
 

@@ -27,6 +27,10 @@ class FailedError(Exception):
     """Stands for AirflowFailException."""
 
 
+class LateError(BaseException):
+    """Stands for AirflowTaskTimeout."""
+
+
 @pytest.fixture(scope="module")
 def steps() -> Any:
     names = ["airflow", "airflow.providers", "airflow.providers.common"]
@@ -39,6 +43,7 @@ def steps() -> Any:
         FailedError,
         SkippedError,
     )
+    sdk.AirflowTaskTimeout = LateError
     spec = importlib.util.spec_from_file_location(
         "steps_under_test", data_folder("templates") / "airflow" / "steps.py"
     )
@@ -247,3 +252,85 @@ def test_backoff__before_3_2_airflow_can_only_double(
     assert steps.backoff(3.0) == 3.0
     monkeypatch.setattr(steps, "airflow_version", "3.1.5")
     assert steps.backoff(3.0) is True
+
+
+# ------------------------------------------------------------------ exit codes
+
+
+class FakePodOperator:
+    """As KubernetesPodOperator: cleans up, then fails as its pod did."""
+
+    def __init__(self, pod: Any, error: BaseException | None) -> None:
+        self.pod_manager = types.SimpleNamespace(read_pod=lambda _: pod)
+        self.error = error
+        self.killed = False
+
+    def execute(self, context: Any) -> str:
+        self.cleanup(context, context)
+        if self.error is not None:
+            raise self.error
+        return "done"
+
+    def cleanup(self, pod: Any, remote_pod: Any) -> None:
+        del pod, remote_pod
+
+    def on_kill(self) -> None:
+        self.killed = True
+
+
+def _pod(init: dict[str, int], main: dict[str, int]) -> Any:
+    def statuses(codes: dict[str, int]) -> list[Any]:
+        return [
+            types.SimpleNamespace(
+                name=name,
+                state=types.SimpleNamespace(terminated=types.SimpleNamespace(exit_code=code)),
+            )
+            for name, code in codes.items()
+        ]
+
+    return types.SimpleNamespace(
+        status=types.SimpleNamespace(
+            init_container_statuses=statuses(init) or None, container_statuses=statuses(main)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("init", "main", "error", "raised"),
+    [
+        ({}, {"base": 75}, OSError, OSError),
+        ({"bring-files": 0, "step": 75}, {}, OSError, OSError),
+        ({"bring-files": 0, "step": 10}, {}, OSError, FailedError),
+        ({"bring-files": 0, "step": 0}, {"base": 75}, OSError, FailedError),
+        ({"bring-files": 75}, {}, OSError, FailedError),
+        ({}, {"base": 10}, OSError, FailedError),
+        ({}, {"base": 75}, SkippedError, SkippedError),
+        ({}, {"base": 75}, LateError, FailedError),
+    ],
+)
+def test_only_after__a_pod_is_tried_again_after_one_code(
+    steps: Any,
+    init: dict[str, int],
+    main: dict[str, int],
+    error: type[BaseException],
+    raised: type[BaseException],
+) -> None:
+    operator = steps.only_after(75, FakePodOperator)
+    assert operator.__name__ == "FakePodOperator"
+    task = operator(_pod(init, main), error("x"))
+    with pytest.raises(raised):
+        task.execute({})
+    assert task.killed is (error is LateError)
+    assert operator(_pod({}, {"base": 0}), None).execute({}) == "done"
+
+
+def test_about_run__without_a_person_the_owner_started_it(steps: Any) -> None:
+    step = steps.Step(steps.Pipeline(app="a", name="p", dag_file="", project=".", store="s3://b/c"))
+    context = {
+        "ti": types.SimpleNamespace(bundle_instance=types.SimpleNamespace(version="abc")),
+        "dag_run": types.SimpleNamespace(triggering_user_name=None),
+        "task": types.SimpleNamespace(owner="growth"),
+    }
+    told = {name: step._about_run(context, name) for name in ("actor", "commit", "store")}
+    assert told == {"actor": "growth", "commit": "abc", "store": "s3://b/c"}
+    assert step._about_run(context, "approvals") == ""

@@ -40,6 +40,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
+    AirflowTaskTimeout,
 )
 
 if TYPE_CHECKING:
@@ -187,6 +188,58 @@ def _not_a_template(text: str) -> str:
     return '{{ "' + escaped + '" }}'
 
 
+def only_after(code: int, operator: type[Any]) -> type[Any]:
+    """Return an operator whose tasks are tried again after one exit code only.
+
+    Every other failure of the program is final, a timeout as well: exit codes of steps that
+    mlspec derived are decisions, and a gate that says no would say it again.
+    """
+
+    class OnlyAfter(operator):  # type: ignore[misc]  # the base is known at run time
+        pod_ended_with: int | None = None
+
+        def execute(self, context: Context) -> Any:
+            try:
+                return super().execute(context)
+            except (AirflowFailException, AirflowSkipException):
+                raise
+            except AirflowTaskTimeout as error:
+                self.on_kill()
+                raise AirflowFailException("timed out") from error
+            except AirflowException as error:
+                if _exit_code(self) == code:
+                    raise
+                raise AirflowFailException(str(error)) from error
+
+        def cleanup(self, pod: Any, remote_pod: Any, *more: Any, **named: Any) -> None:
+            """Note how the pod ended before it is removed (KubernetesPodOperator)."""
+            self.pod_ended_with = _pod_exit_code(self.pod_manager.read_pod(pod))
+            super().cleanup(pod, remote_pod, *more, **named)
+
+    OnlyAfter.__name__ = OnlyAfter.__qualname__ = operator.__name__
+    return OnlyAfter
+
+
+def _exit_code(task: Any) -> int | None:
+    hook = vars(task).get("subprocess_hook")
+    ended = getattr(hook, "sub_process", None)
+    return task.pod_ended_with if ended is None else ended.returncode
+
+
+def _pod_exit_code(pod: Any) -> int | None:
+    """Return the exit code of the step's container: `step`, or the only one, `base`."""
+    found = {
+        status.name: status.state.terminated.exit_code
+        for several in (
+            pod.status.init_container_statuses,
+            pod.status.container_statuses,
+        )
+        for status in several or ()
+        if status.state and status.state.terminated
+    }
+    return found.get("step", found.get("base"))
+
+
 def backoff(factor: float) -> Any:
     """Return `retry_exponential_backoff`; before Airflow 3.2 it can only double the delay."""
     return factor if _version(airflow_version) >= (3, 2) else True
@@ -287,6 +340,13 @@ class Pipeline:
         if run_id in (".", ".."):
             raise AirflowFailException(f"a run cannot be called {run_id!r}")
         return (self.app, "runs", self.name, run_id)
+
+    def store_address(self) -> str:
+        """Return the absolute address of the store."""
+        if not self.store:
+            raise AirflowFailException("this pipeline was compiled without a store")
+        folder = local_path(self.store, self.folder)
+        return self.store if folder is None else folder.resolve().as_uri()
 
     def files(self) -> Store:
         """Return the store."""
@@ -493,6 +553,8 @@ class Step(Check):
         secrets: environment variable and name of the connection that holds the secret.
         matrix: keys of its matrix.
         ignore: tasks that do not count in `run.status`.
+        asked: roles by the ids of the approval tasks, for `run.approvals`.
+        final: whether a failure is final whatever failed (`only_after`).
         checked: further arguments of `Check`.
     """
 
@@ -509,9 +571,13 @@ class Step(Check):
         secrets: Mapping[str, str] | None = None,
         matrix: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        asked: Mapping[str, str] | None = None,
+        final: bool = False,
         **checked: Any,
     ) -> None:
         super().__init__(pipeline, **checked)
+        self.asked = asked or {}
+        self.final = final
         self.uses = uses
         self.inputs = inputs or {}
         self.outputs = outputs or {}
@@ -614,7 +680,37 @@ class Step(Check):
                 return str(ti.try_number)
             case "status":
                 return run_status(context, self.ignore)
+            case "store":
+                return self.pipeline.store_address()
+            case "actor":
+                return str(run.triggering_user_name or context["task"].owner)
+            case "commit":
+                bundle = getattr(ti, "bundle_instance", None)
+                return str(getattr(bundle, "version", None) or "")
+            case "approvals":
+                return json.dumps(self._answers(context)) if self.asked else ""
         return str(ti.log_url).split("/tasks/")[0]
+
+    def _answers(self, context: Context) -> list[dict[str, str]]:
+        """Return what the approval tasks were answered: who, for which role, when."""
+        tasks = list(self.asked)
+        answers = context["ti"].xcom_pull(task_ids=tasks)
+        found = []
+        for task, answer in zip(tasks, answers, strict=True):
+            person = answer.get("responded_by_user") or {}
+            when = answer["responded_at"]
+            if isinstance(when, datetime):
+                when = when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            found.append(
+                {
+                    "subject": str(person.get("name") or person.get("id") or ""),
+                    "issuer": "airflow",
+                    "role": self.asked[task],
+                    "decision": "approve",  # a reject failed the task, and this one is not run
+                    "time": str(when),
+                }
+            )
+        return found
 
     def _place(
         self, context: Context, step: str = "", row: Row | None = None
@@ -751,9 +847,8 @@ class Step(Check):
                 store, place = self._target(context, name, output)
                 missing += [] if store.exists(*place) else [store.address(*place)]
         if missing:
-            raise AirflowException(
-                "declared output was not written: " + ", ".join(missing)
-            )
+            failure = AirflowFailException if self.final else AirflowException
+            raise failure("declared output was not written: " + ", ".join(missing))
         self._publish(context, workspace)
         self.clean(context)
 
