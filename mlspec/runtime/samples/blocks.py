@@ -79,7 +79,7 @@ def times(block: Block, hours: Floats) -> npt.NDArray[np.int64]:
     at = np.interp(drawn * total[-1], total, edges)
     found = block.start + (at * 3.6e9).astype(np.int64)
     found[-1] = block.start + DAY_US - 1_000_000 * (1 + int(drawn[-1] * 59))
-    return np.minimum(found // 1000 * 1000, found[-1])
+    return np.asarray(np.minimum(found // 1000 * 1000, found[-1]), dtype=np.int64)
 
 
 def choose(random: np.random.Generator, rows: int, weights: Floats) -> npt.NDArray[np.int64]:

@@ -1,0 +1,1 @@
+"""Where data are read from: a module for each kind of address."""
