@@ -236,7 +236,7 @@ def _verdict(call: StepCall, output: str) -> list[dict[str, Any]]:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return []
     checks = found.get("checks") if isinstance(found, dict) else None
-    return [one for one in checks or () if isinstance(one, dict)]
+    return [one for one in checks if isinstance(one, dict)] if isinstance(checks, list) else []
 
 
 def _assertions(call: StepCall) -> list[dict[str, Any]]:

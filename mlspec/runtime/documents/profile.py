@@ -3,12 +3,13 @@
 Input: the training rows' features, and predictions on rows that the model did not learn from.
 Output: bins and counts as `mlspec.runtime.metrics.shift` compares them, so that a monitor needs
 this file and no training row. A category is named in it only when it holds more than 0.5 % of the
-rows; a text column with many values keeps no value at all.
+rows; a column with more than 50 of them, or one that says who somebody is, keeps none: such values
+are personal more often than they are categories.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,15 @@ from mlspec.runtime.metrics.shift import (
     number_bins,
 )
 
-MOST_LEVELS = 200
+MOST_LEVELS = 50
 
 
 def reference_profile(
-    inputs: pa.Table, predictions: AnyArray, *, classes: tuple[str, ...] = ()
+    inputs: pa.Table,
+    predictions: AnyArray,
+    *,
+    classes: tuple[str, ...] = (),
+    personal: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the content of `profile.json`.
 
@@ -36,6 +41,7 @@ def reference_profile(
         inputs: the model's input columns, one row for each training row.
         predictions: shape (n,) numbers or classes, or (n, k) probabilities of `classes`.
         classes: names of the columns of probabilities.
+        personal: columns of which no category is named.
     """
     found: dict[str, Any] = {
         "format_version": "1.0",
@@ -44,7 +50,7 @@ def reference_profile(
         "predictions": {},
     }
     for name in inputs.column_names:
-        profiled = _column(inputs.column(name))
+        profiled = _column(inputs.column(name), most=0 if name in personal else MOST_LEVELS)
         if profiled:
             found["columns"][name] = profiled
     if predictions.ndim == 2:
@@ -69,7 +75,7 @@ def bins_of(entry: Mapping[str, Any]) -> tuple[NumberBins | LevelBins, Floats]:
     return LevelBins(tuple(entry["levels"])), counts
 
 
-def _column(column: pa.ChunkedArray) -> dict[str, Any] | None:
+def _column(column: pa.ChunkedArray, *, most: int) -> dict[str, Any] | None:
     """Return the entry of a column; None for lists and other types that have no bins."""
     kind = column.type
     if kinds.is_dictionary(kind):
@@ -88,11 +94,11 @@ def _column(column: pa.ChunkedArray) -> dict[str, Any] | None:
     ):
         return None
     if kinds.is_boolean(kind) or kinds.is_string(kind) or kinds.is_large_string(kind):
-        return _of(np.array(column.to_pylist(), dtype=object))
+        return _of(np.array(column.to_pylist(), dtype=object), most=most)
     return _of(np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64))
 
 
-def _of(values: AnyArray) -> dict[str, Any] | None:
+def _of(values: AnyArray, *, most: int = MOST_LEVELS) -> dict[str, Any] | None:
     """Return the entry of values; None when not one of them is present."""
     gone = missing(values)
     if gone.all():
@@ -100,7 +106,7 @@ def _of(values: AnyArray) -> dict[str, Any] | None:
     if values.dtype.kind in "fiu":
         return _numbers(values.astype(np.float64))
     bins = level_bins(values)
-    if len(bins.levels) > MOST_LEVELS:
+    if len(bins.levels) > most:
         bins = LevelBins(())
     return {"kind": "level", "levels": list(bins.levels), "counts": _counts(values, bins)}
 
