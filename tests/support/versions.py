@@ -19,6 +19,7 @@ from mlspec.runtime.registry.file import FileRegistry
 from mlspec.runtime.registry.model import Draft, Version
 from mlspec.runtime.steps.contract import StepCall
 
+SPEC = "sha256:" + "5" * 64
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CREATED = "2026-03-01T12:00:00Z"
 
@@ -53,7 +54,7 @@ def call(
     outputs=None,
     answers: str = "",
     inconclusive: str = "fail",
-    spec: str = "sha256:spec",
+    spec: str = SPEC,
     people: str | None = None,
     store: str = "",
     commit: str = "",
@@ -88,3 +89,92 @@ def call(
         commit=commit,
         environ={"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "config")},
     )
+
+
+def verdict(folder: Path, version, word: str = "pass", spec: str = SPEC, **more) -> Path:
+    """Write a verdict about a version, as the gate does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {
+        "verdict": word,
+        "subject": {"name": version.model, "sha256": version.digest.removeprefix("sha256:")},
+        "spec": {"sha256": spec},
+        "checks": [{"check": "log_loss < baseline", "verdict": word, "estimate": 0.2, "n": 900}],
+        **more,
+    }
+    (folder / "verdict.json").write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+class Life:
+    """A project in which versions are registered, judged, approved and promoted."""
+
+    def __init__(self, tmp_path: Path, **more) -> None:
+        self.tmp_path = tmp_path
+        self.more = more
+        self.registry = FileRegistry(tmp_path / "store" / "shop" / "registry", "prod")
+        (tmp_path / "project").mkdir(exist_ok=True)
+        people = {"teams": {"@acme/ops": ["olga", "omar", "ann"]}}
+        (tmp_path / "project" / "people.json").write_text(json.dumps(people), encoding="utf-8")
+
+    def call(self, kind: Kind, inputs, output: str, **more) -> StepCall:
+        out = self.tmp_path / "out"
+        return call(
+            self.tmp_path,
+            kind,
+            inputs=inputs,
+            outputs={output: out / f"{output}.json", "report": out / "report.md"},
+            **{**self.more, **more},
+        )
+
+    def candidate(self, text: str, word: str = "pass", **told) -> Version:
+        """Register a package and record a verdict on it; return the version."""
+        from mlspec.runtime.steps import register
+
+        folder = package(self.tmp_path / f"package-{text}", text, **told)
+        register.run(self.call(Kind.REGISTER, {"package": folder}, "version"), now=NOW)
+        version = self.registry.versions("ctr")[-1]
+        return self.judged(version, word)
+
+    def judged(self, version: Version, word: str = "pass", **more) -> Version:
+        """Record a verdict on a version."""
+        folder = verdict(self.tmp_path / "verdict", version, word, **more)
+        self.registry.attach(version, "verdict", (folder / "verdict.json").read_bytes())
+        states = {"pass": "validated", "fail": "rejected", "inconclusive": "inconclusive"}
+        return self.registry.set_state(version, states[word])
+
+    def inputs(self) -> dict[str, Path]:
+        return {
+            "version": self.tmp_path / "out" / "version.json",
+            "verdict": self.tmp_path / "verdict",
+        }
+
+    def approve(self, now: datetime = NOW, **more):
+        from mlspec.runtime.steps import approve
+
+        return approve.run(self.call(Kind.APPROVE, self.inputs(), "approval", **more), now=now)
+
+    def promote(self, now: datetime = NOW, **more):
+        from mlspec.runtime.steps import promote
+
+        return promote.run(self.call(Kind.PROMOTE, self.inputs(), "promotion", **more), now=now)
+
+    def says(self, version: Version, who: str, decision: str = "approve", **more) -> bytes:
+        """Sign what somebody says about the newest request, and attach it."""
+        from mlspec.runtime.trust import asking
+        from mlspec.runtime.trust.answers import sign_answer
+        from mlspec.runtime.trust.keys import key_of
+
+        request = asking.newest_request(self.registry, version)
+        fields = {"issuer": "local", "role": "ops", "reason": "fine", "time": NOW, **more}
+        answer = asking.answer_of(request.asked, approver=who, decision=decision, **fields)
+        environ = {"XDG_CONFIG_HOME": str(self.tmp_path / "config")}
+        statement = sign_answer(answer, key_of(who, environ))
+        self.registry.attach(version, "approval", statement)
+        return statement
+
+    def actions(self) -> list[str]:
+        """Return what the audit log has, in order."""
+        from mlspec.runtime import audit
+
+        store = (self.tmp_path / "store").as_uri()
+        return [one.entry.action for one in audit.records(store, "shop")]

@@ -17,11 +17,11 @@ from typing import Any
 from mlspec.ir.facts import ModelFacts
 from mlspec.ir.model import Json
 from mlspec.runtime import audit
-from mlspec.runtime.audit import Actor, Entry, Record, Subject
-from mlspec.runtime.digests import digest_of_file
+from mlspec.runtime.audit import Actor, Anchor, Entry, Record, Subject
+from mlspec.runtime.digests import PREFIX, digest_of_bytes, digest_of_file
 from mlspec.runtime.model import stamp
-from mlspec.runtime.registry import Registry, Version, open_registry
-from mlspec.runtime.steps.contract import StepCall, StepError
+from mlspec.runtime.registry import Registry, State, Version, open_registry
+from mlspec.runtime.steps.contract import StepCall, StepError, StepExit
 from mlspec.runtime.trust.keys import RUNNER, Key, key_of
 
 LOCAL = "local"
@@ -163,6 +163,77 @@ def read_verdict(folder: Path) -> Verdict:
     if word not in ("pass", "fail", "inconclusive"):
         raise StepError(f"`{path.name}` says neither pass, fail nor inconclusive")
     return Verdict(word=word, digest=digest_of_file(path), data=data)
+
+
+def check_verdict(call: StepCall, registry: Registry, version: Version, verdict: Verdict) -> None:
+    """Refuse a verdict that is not a yes, or not the gate's last word on this version.
+
+    Raises:
+        StepError: with what does not hold; exit 10 after a no, 11 after "cannot tell".
+    """
+    name = f"models.{version.name}"
+    subject = verdict.data.get("subject")
+    told = str(subject.get("sha256", "")) if isinstance(subject, dict) else ""
+    if told.removeprefix(PREFIX) != version.digest.removeprefix(PREFIX):
+        raise StepError(f"the verdict is about another package than {name}: {told or 'none'}")
+    known = [digest_of_bytes(one) for one in registry.attachments(version, "verdict")]
+    if verdict.digest not in known:
+        raise StepError(f"the gate has recorded no such verdict of {name}: {verdict.digest}")
+    if known[-1] != verdict.digest:
+        raise StepError(f"the gate has judged {name} again: its verdict is now {known[-1]}")
+    if verdict.word == "fail":
+        raise StepError(f"the gate said no to {name}", exit=StepExit.GATE_FAILED)
+    model = model_of(call)
+    if verdict.word == "inconclusive" and not (model.inconclusive == "ask" and model.approvals):
+        raise StepError(f"the gate cannot tell about {name}", exit=StepExit.INCONCLUSIVE)
+
+
+def check_chain(call: StepCall, registry: Registry) -> None:
+    """Refuse to go on when the audit log is not what was written.
+
+    Raises:
+        StepError: with the first fault.
+    """
+    app = call.node.app.name
+    found = audit.verify(call.store, app, anchors_of(registry))
+    if found.faults:
+        first = found.faults[0]
+        where = f"line {first.line}: " if first.line else ""
+        raise StepError(
+            f"the audit log of {app} is not as it was written: {where}{first.message}",
+            help="`mlspec audit verify` shows all; until it is whole, nothing is promoted",
+        )
+
+
+def anchors_of(registry: Registry) -> tuple[Anchor, ...]:
+    """Return what the versions of a registry remember of the audit log."""
+    found: list[Anchor] = []
+    for model in registry.models():
+        for version in registry.versions(model):
+            who = f"version {version.name}"
+            if version.state is not State.CANDIDATE:  # it may be that its step is at work
+                found.append(Anchor(who=who, action="register", digest=version.digest))
+            if version.state in (State.CHAMPION, State.PREVIOUS, State.ROLLED_BACK):
+                found.append(Anchor(who=who, action="promote", digest=version.digest))
+            told: list[Any] = [version.facts.get("audit")]
+            told += [json.loads(one) for one in registry.attachments(version, "anchor")]
+            found += [
+                Anchor(who=who, count=int(one["count"]), last=str(one["last"]))
+                for one in told
+                if isinstance(one, dict)
+            ]
+    return tuple(found)
+
+
+def is_recorded(call: StepCall, action: str, version: Version, *, evidence: str = "") -> bool:
+    """Whether the log has an action on a version, with some evidence: not after a kill."""
+    return any(
+        one.entry.action == action
+        and one.entry.subject.digest == version.digest
+        and one.entry.environment == call.node.environment
+        and (not evidence or evidence in one.entry.evidence)
+        for one in audit.records(call.store, call.node.app.name)
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
         facts=_facts(call, told, head),
     )
     version = registry.register(draft, package)
-    if not _is_recorded(call, version):
+    if not lifecycle.is_recorded(call, "register", version):
         lifecycle.record(call, "register", version, now, outcome=version.state.value)
     with whole_file(call.output("version")) as path:
         lifecycle.write_json(path, version_data(version))
@@ -84,13 +84,3 @@ def _facts(call: StepCall, told: dict[str, Any], head: audit.Head) -> dict[str, 
         "package": told,
         "audit": {"count": head.count, "last": head.last},
     }
-
-
-def _is_recorded(call: StepCall, version: Version) -> bool:
-    """Whether the log has the registration: not after a kill between registry and log."""
-    return any(
-        one.entry.action == "register"
-        and one.entry.subject.digest == version.digest
-        and one.entry.environment == call.node.environment
-        for one in audit.records(call.store, call.node.app.name)
-    )
