@@ -7,6 +7,7 @@ application passes `mlspec.ir.verify`.
 
 from __future__ import annotations
 
+from datetime import date
 from types import MappingProxyType
 
 from mlspec.analysis.catalogue import Catalogue
@@ -19,6 +20,7 @@ from mlspec.analysis.lints import lint
 from mlspec.analysis.pipelines import AppContext, build_pipeline
 from mlspec.analysis.proofs import prove_approvals
 from mlspec.analysis.roles import find_role
+from mlspec.analysis.rules.run import run_rules
 from mlspec.analysis.texts import resolve_constants
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
 from mlspec.ir.model import Application, Compute, DataSet, Pipeline, TargetChoice
@@ -27,8 +29,16 @@ from mlspec.spec.model import DataSpec, EnvironmentSpec, Spec
 DEFAULT_ENVIRONMENT = "default"
 
 
-def build_application(spec: Spec, environment: str | None) -> Result[Application]:
-    """Return the application for an environment (None: the spec without any overlay)."""
+def build_application(
+    spec: Spec, environment: str | None, today: date | None = None
+) -> Result[Application]:
+    """Return the application for an environment (None: the spec without any overlay).
+
+    Args:
+        spec: the document with its layers applied for that environment.
+        environment: its name.
+        today: for rules about dates; None: they are not judged.
+    """
     found: list[Diagnostic] = []
     place = find_environment(spec, environment, found)
     constants = MappingProxyType(
@@ -57,10 +67,12 @@ def build_application(spec: Spec, environment: str | None) -> Result[Application
     datasets = tuple(
         _dataset(data, constants, found) for data in sorted(spec.data, key=lambda d: d.id)
     )
-    derived: tuple[Pipeline, ...] = ()
+    catalogue = Catalogue(spec, place.name if place is not None else None)
+    found.extend(run_rules(catalogue, {choice.part: choice for choice in targets}, today))
+    pipelines = explicit
     if not has_errors(found):  # what is wrong with the nouns was said; steps need sound ones
-        derived = _derived(context, datasets, targets, place, explicit, found)
-    pipelines = tuple(sorted((*explicit, *derived), key=lambda pipeline: pipeline.id))
+        pipelines = _derived(context, datasets, targets, place, explicit, found)
+    pipelines = tuple(sorted(pipelines, key=lambda pipeline: pipeline.id))
     application = Application(
         name=spec.app.name,
         owner=spec.app.owner.text if spec.app.owner is not None else "",
@@ -86,7 +98,7 @@ def _derived(
     explicit: tuple[Pipeline, ...],
     found: list[Diagnostic],
 ) -> tuple[Pipeline, ...]:
-    """Return the pipelines that the nouns need."""
+    """Return all pipelines, with those that the nouns need."""
     catalogue = Catalogue(context.spec, place.name if place is not None else None)
     sources = {}
     for model in catalogue.nouns.models:
@@ -104,7 +116,7 @@ def _derived(
     ctx = DeriveContext(
         facts=facts, environment=name, compute=context.compute, constants=context.constants
     )
-    return derive(ctx, explicit)
+    return derive(ctx, explicit, found)
 
 
 def _compute(targets: tuple[TargetChoice, ...]) -> Compute | None:

@@ -337,7 +337,10 @@ class Node:
         data, features: those that the step needs, by id in order.
         metrics: the user's own metrics that checks name.
         written: metrics of a user's step to believe (`evaluate.metrics`), name of the input.
-        code: paths of the project whose content counts as the code of the step.
+        script, words: a program of the user's that the step calls for each model (`evaluate.run`):
+            a Bash script that reads `MLSPEC_INPUTS_MODEL`, `MLSPEC_INPUTS_DATA` and
+            `MLSPEC_OUTPUTS_SCORES`, or words in which `${inputs.model}` and so on are replaced.
+        table: format of plain tables for the user's programs: `csv`, `parquet`, …
     """
 
     kind: Kind
@@ -356,3 +359,6 @@ class Node:
     registry: RegistryFacts = RegistryFacts()
     policy: PolicyFacts = PolicyFacts()
     image: str | None = None
+    script: str | None = None
+    words: tuple[str, ...] = ()
+    table: str = "csv"

@@ -22,6 +22,8 @@ class Kind(Enum):
     """Computes features point in time and joins the label."""
     SPLIT = "split"
     """Divides rows into training, validation and test."""
+    EXPORT = "export"
+    """Writes rows as a plain table, for a program of the user's."""
     TUNE = "tune"
     """Searches for parameters, on training and validation rows."""
     TRAIN = "train"

@@ -26,7 +26,7 @@ def data_steps(data_id: str, pipeline: str, ctx: DeriveContext) -> tuple[Step, .
     """Return snapshot and validation of a data noun, for one pipeline."""
     spec = _spec(data_id, ctx)
     return (
-        _snapshot(spec, pipeline, ctx),
+        snapshot_of(data_id, pipeline, ctx),
         validation(data_id, pipeline, input_of("data", snapshot_id(data_id), "data", spec.at), ctx),
     )
 
@@ -49,8 +49,20 @@ def _spec(data_id: str, ctx: DeriveContext) -> DataSpec:
     return next(item for item in ctx.facts.catalogue.spec.data if item.id == data_id)
 
 
-def _snapshot(spec: DataSpec, pipeline: str, ctx: DeriveContext) -> Step:
+def snapshot_of(
+    data_id: str, pipeline: str, ctx: DeriveContext, raw: tuple[Input, ...] | None = None
+) -> Step:
+    """Return the step that pins a version of a data noun.
+
+    Args:
+        data_id: the noun. pipeline: id of the pipeline it stands in.
+        ctx: what all derived steps share.
+        raw: where the bytes come from, when a step of this pipeline makes them.
+    """
+    spec = _spec(data_id, ctx)
     facts = data_facts(spec.id, ctx.facts)
+    if raw is not None:
+        facts = replace(facts, source=None, query=None, secret_variable=None)
     step, subject = snapshot_id(spec.id), f"data.{spec.id}"
     node = replace(
         blank_node(Kind.SNAPSHOT, step, pipeline, subject, ctx),
@@ -58,7 +70,7 @@ def _snapshot(spec: DataSpec, pipeline: str, ctx: DeriveContext) -> Step:
         spec=digest_of_facts(facts),
     )
     secrets: tuple[Secret, ...] = ()
-    if spec.secret is not None:
+    if spec.secret is not None and raw is None:
         secrets = (Secret(secret_variable(spec.id), spec.secret),)
     at = spec.source.at if spec.source is not None else spec.at
     return derived_step(
@@ -69,7 +81,7 @@ def _snapshot(spec: DataSpec, pipeline: str, ctx: DeriveContext) -> Step:
             at=at,
             description=f"Pins the version of {spec.id}.",
             node=node,
-            inputs=(*_raw(spec, facts.source), *_query(spec)),
+            inputs=raw or (*_raw(spec, facts.source), *_query(spec)),
             outputs=("data",),
             secrets=secrets,
         ),

@@ -7,26 +7,33 @@ from dataclasses import replace
 
 from mlspec.analysis.catalogue import Catalogue
 from mlspec.analysis.derive.data import data_pipeline
+from mlspec.analysis.derive.explicit import extend
 from mlspec.analysis.derive.models import model_pipeline
 from mlspec.analysis.derive.steps import DeriveContext
+from mlspec.diagnostics.codes.names import RESERVED_NAME
+from mlspec.diagnostics.model import Diagnostic, Label, has_errors
 from mlspec.ir.graph import topological_order
 from mlspec.ir.model import DataInput, Pipeline
 from mlspec.spec.nouns import ModelSpec
 
 
-def derive(ctx: DeriveContext, explicit: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:
-    """Return the pipelines that models need, and data nouns that nothing else reads.
+def derive(
+    ctx: DeriveContext, written: tuple[Pipeline, ...], found: list[Diagnostic]
+) -> tuple[Pipeline, ...]:
+    """Return all pipelines: the user's with what nouns add, those of models, those of data.
 
     Args:
         ctx: the nouns of one environment.
-        explicit: the pipelines that the user wrote.
+        written: the pipelines that the user wrote.
+        found: where problems go.
     """
+    explicit = extend(written, ctx, found)
     catalogue = ctx.facts.catalogue
     made = [
         pipeline
         for model in catalogue.nouns.models
         if has_pipeline(model, catalogue)
-        for pipeline in model_pipeline(model, ctx)
+        for pipeline in model_pipeline(model, ctx, found)
     ]
     read = set(_read(explicit, made))
     made += [
@@ -34,7 +41,28 @@ def derive(ctx: DeriveContext, explicit: tuple[Pipeline, ...]) -> tuple[Pipeline
         for noun in catalogue.nouns.data
         if noun.id not in read and (noun.checks or catalogue.columns(noun.id))
     ]
-    return tuple(_in_order(pipeline) for pipeline in made)
+    _check_names(explicit, made, found)
+    if has_errors(found):
+        return written
+    return tuple(_in_order(pipeline) for pipeline in (*explicit, *made))
+
+
+def _check_names(
+    explicit: tuple[Pipeline, ...], made: list[Pipeline], found: list[Diagnostic]
+) -> None:
+    """Report a pipeline of the user's that has the id of a derived one."""
+    ids = {pipeline.id: pipeline for pipeline in made}
+    for pipeline in explicit:
+        if pipeline.id in ids:
+            found.append(
+                Diagnostic(
+                    code=RESERVED_NAME,
+                    message=f"a pipeline cannot be called `{pipeline.id}` here",
+                    at=pipeline.at.key(),
+                    labels=(Label(ids[pipeline.id].at.key(), "this one's has the name"),),
+                    help=("rename the pipeline",),
+                )
+            )
 
 
 def has_pipeline(model: ModelSpec, catalogue: Catalogue) -> bool:

@@ -15,6 +15,7 @@ from mlspec.analysis.texts import resolve_constants
 from mlspec.ir.facts import NODE_VARIABLE, Node
 from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
+    Action,
     Approval,
     Argv,
     Compute,
@@ -151,6 +152,12 @@ def derived_step(draft: Draft, ctx: DeriveContext) -> Step:
         native=settings.native,
         at=draft.at,
     )
+
+
+def theirs(step: Step, action: Action) -> Step:
+    """Return a derived step that runs the user's own program instead of ours."""
+    env = tuple((name, text) for name, text in step.env if name != NODE_VARIABLE)
+    return replace(step, action=action, env=env, retry_exit=None, engine="")
 
 
 def _engine(node: Node) -> str:
