@@ -1,6 +1,8 @@
-"""Steps that judge a model and make it the champion: evaluate, explain, package, register, gate, approve, promote."""
+"""Steps that judge a model and make it the champion: from evaluation to promotion."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from mlspec.analysis.derive.blocks import block_action, table_format
 from mlspec.analysis.derive.data import snapshot_id
@@ -24,6 +26,7 @@ from mlspec.spec.nouns import ModelSpec
 
 
 def evaluate_models(line: Line, made: Made, uncompressed: Made | None, rows: Rows) -> Made | None:
+    """Add the predictions of all models on the test rows; None: there are no test rows."""
     model, catalogue = line.model, line.ctx.facts.catalogue
     if rows.test is None:
         return None
@@ -62,7 +65,7 @@ def evaluate_models(line: Line, made: Made, uncompressed: Made | None, rows: Row
     return step, "scores"
 
 
-def _program(line: Line, model: ModelSpec) -> dict[str, object]:
+def _program(line: Line, model: ModelSpec) -> dict[str, Any]:
     """Return the program that an evaluation calls for each model, as fields of the node."""
     block = model.evaluate.block if model.evaluate is not None else None
     if block is None or not block.is_own:
@@ -77,6 +80,7 @@ def _program(line: Line, model: ModelSpec) -> dict[str, object]:
 
 
 def explain_model(line: Line, made: Made, scores: Made | None, rows: Rows) -> Made | None:
+    """Add the explanation that the gate asks for; None: it asks for none."""
     promote = line.model.promote
     explain = promote.explain if promote is not None else None
     if explain is None or rows.test is None or scores is None:
@@ -98,6 +102,7 @@ def explain_model(line: Line, made: Made, scores: Made | None, rows: Rows) -> Ma
 def package_model(
     line: Line, made: Made, scores: Made | None, explanation: Made | None, rows: Rows
 ) -> Made:
+    """Add the package of a model and return where it is."""
     at = line.model.at
     inputs = [input_of("model", *made, at), *rows_inputs(rows, at, "train", "test")]
     if scores is not None:
@@ -126,6 +131,13 @@ def judge(
     package: Made | None,
     written: StepInput | None = None,
 ) -> Made:
+    """Add the gate and return where its verdict is.
+
+    Args:
+        line: the pipeline. scores: of the models; None when `written` metrics are believed.
+        version: what is judged; None: nothing is registered. package: of that version.
+        written: metrics that a step of the user's wrote.
+    """
     promote, catalogue = line.model.promote, line.ctx.facts.catalogue
     at = (promote.at / "checks").key() if promote is not None else line.model.at
     given = (("scores", scores), ("version", version), ("package", package))
@@ -147,6 +159,7 @@ def judge(
 
 
 def promote_version(line: Line, version: Made, verdict: Made | None) -> None:
+    """Add the approval, if one is wanted, and the promotion."""
     model = line.model
     approvals = line.approvals(model)
     at = model.promote.at.key() if model.promote is not None else model.at

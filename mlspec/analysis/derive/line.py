@@ -139,6 +139,7 @@ class Rows:
 
 
 def rows_inputs(rows: Rows, at: Origin, *names: str) -> Iterator[StepInput]:
+    """Yield inputs for those sides of the rows that exist."""
     for name in names:
         found: Made | None = getattr(rows, name)
         if found is not None:
@@ -146,10 +147,12 @@ def rows_inputs(rows: Rows, at: Origin, *names: str) -> Iterator[StepInput]:
 
 
 def word(noun: str) -> str:
+    """Return a noun's id as the name of an input or output."""
     return noun.replace("-", "_")
 
 
 def registry_secrets(line: Line) -> tuple[Secret, ...]:
+    """Return the secret that opens the registry, if it has one."""
     choice = line.ctx.facts.targets.get("registry")
     name = choice.settings.get("secret") if choice is not None else None
     return () if name is None else (Secret(secret_variable("registry"), str(name)),)

@@ -158,6 +158,7 @@ def known_member(line: Line, member: ModelSpec) -> Made | None:
 
 
 def compress_model(line: Line, made: Made, rows: Rows) -> Made:
+    """Add compression, if it is asked for, and return where the model is then."""
     compress = line.model.compress
     if compress is None:
         return made
@@ -176,6 +177,7 @@ def compress_model(line: Line, made: Made, rows: Rows) -> Made:
 
 
 def calibrate_model(line: Line, made: Made, rows: Rows) -> Made:
+    """Add calibration or the choice of a threshold and return where the model is then."""
     model = line.model
     chosen = model.calibrate or model.threshold_metric
     if chosen is None or rows.validation is None:

@@ -52,17 +52,17 @@ def _check_names(
 ) -> None:
     """Report a pipeline of the user's that has the id of a derived one."""
     ids = {pipeline.id: pipeline for pipeline in made}
-    for pipeline in explicit:
-        if pipeline.id in ids:
-            found.append(
-                Diagnostic(
-                    code=RESERVED_NAME,
-                    message=f"a pipeline cannot be called `{pipeline.id}` here",
-                    at=pipeline.at.key(),
-                    labels=(Label(ids[pipeline.id].at.key(), "this one's has the name"),),
-                    help=("rename the pipeline",),
-                )
-            )
+    found.extend(
+        Diagnostic(
+            code=RESERVED_NAME,
+            message=f"a pipeline cannot be called `{pipeline.id}` here",
+            at=pipeline.at.key(),
+            labels=(Label(ids[pipeline.id].at.key(), "this noun's pipeline has the name"),),
+            help=("rename the pipeline",),
+        )
+        for pipeline in explicit
+        if pipeline.id in ids
+    )
 
 
 def has_pipeline(model: ModelSpec, catalogue: Catalogue) -> bool:
