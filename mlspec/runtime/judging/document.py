@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlspec.runtime.documents.inert import markdown, one_line
 from mlspec.runtime.judging.results import CheckResult, Judgement, SliceResult, Standing
 from mlspec.runtime.statistics.interval import Scale
 from mlspec.runtime.statistics.verdict import Verdict
@@ -89,7 +90,9 @@ def report_of(judgement: Judgement, subject: Subject) -> str:
     for result in judgement.checks:
         warn = " (warns only)" if not result.is_binding else ""
         said = result.standing.value.replace("_", " ")
-        lines.append(f"| {_code(result.check)} | **{said}**{warn} | {_text(result.sentence)} |")
+        lines.append(
+            f"| {code_span(result.check)} | **{said}**{warn} | {markdown(result.sentence)} |"
+        )
     for result in judgement.checks:
         if any(one.verdict is not None for one in result.slices):
             lines += _slices(result)
@@ -109,16 +112,16 @@ def _slices(result: CheckResult) -> list[str]:
     shown = sorted(result.slices, key=lambda one: (order.get(one.standing, 2), one.value))
     lines = [
         "",
-        f"## {_code(result.check)}",
+        f"## {code_span(result.check)}",
         "",
-        f"| {_code(result.by or '')} | rows | estimate | verdict | why |",
+        f"| {code_span(result.by or '')} | rows | estimate | verdict | why |",
         "| --- | --- | --- | --- | --- |",
     ]
     for one in shown[:MOST_SHOWN]:
         value = "" if one.verdict is None else figure(one.verdict.estimate.value)
         lines.append(
-            f"| {_code(one.value)} | {grouped(one.n)} | {value} | {one.standing.value} "
-            f"| {_text(one.sentence)} |"
+            f"| {code_span(one.value)} | {grouped(one.n)} | {value} | {one.standing.value} "
+            f"| {markdown(one.sentence)} |"
         )
     if len(shown) > MOST_SHOWN:
         lines.append(f"| and {len(shown) - MOST_SHOWN} more | | | | see verdict.json |")
@@ -205,15 +208,7 @@ def _bare(digest: str) -> str:
     return digest.removeprefix("sha256:")
 
 
-def _code(text: str) -> str:
-    """Return text of the spec or of data that cannot become Markdown or HTML."""
-    plain = " ".join(text.split()).replace("`", "'").replace("|", "\\|")
+def code_span(text: str) -> str:
+    """Return text of the spec or of data as a code span, for a line or a cell of a table."""
+    plain = one_line(text).replace("`", "'").replace("|", "\\|")
     return f"`{plain[:120] or ' '}`"
-
-
-def _text(sentence: str) -> str:
-    """Return a sentence, in which names of data may occur, for a cell of a table."""
-    plain = " ".join(sentence.split())
-    for sign in "\\|<>[]*_#":
-        plain = plain.replace(sign, f"\\{sign}")
-    return plain

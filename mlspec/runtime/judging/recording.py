@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from mlspec.runtime import audit
@@ -23,6 +24,8 @@ VERDICT = "verdict"
 """Kind of attachment that is a verdict."""
 METRICS = "metrics"
 """Kind of attachment that holds the numbers of a user's step."""
+EXPLANATION = "explanation"
+"""Kind of attachment that is an `importance.json`."""
 STATES: Mapping[Finding, State] = {
     Finding.PASS: State.VALIDATED,
     Finding.FAIL: State.REJECTED,
@@ -77,6 +80,18 @@ def record_verdict(
             evidence=(digest,),
         )
     return changed
+
+
+def keep_explanation(registry: Registry, version: Version, package: Path) -> None:
+    """Attach the explanation of a package to its version, for the next candidate to compare with.
+
+    Raises:
+        StepError: the registry refuses. OSError: the disk refuses.
+    """
+    for place in (package / "explanation" / "importance.json", package / "importance.json"):
+        if place.is_file():
+            registry.attach(version, EXPLANATION, place.read_bytes())
+            return
 
 
 def _is_recorded(call: StepCall, version: Version, digest: str) -> bool:

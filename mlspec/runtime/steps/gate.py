@@ -21,7 +21,7 @@ from mlspec.runtime.digests import digest_of_file
 from mlspec.runtime.judging.candidate import Case, judge_candidate
 from mlspec.runtime.judging.document import Subject, bytes_of, document_of, report_of
 from mlspec.runtime.judging.known import read_written
-from mlspec.runtime.judging.recording import record_verdict, stored_metrics
+from mlspec.runtime.judging.recording import keep_explanation, record_verdict, stored_metrics
 from mlspec.runtime.judging.results import Judgement
 from mlspec.runtime.judging.scores import Scores, read_scores
 from mlspec.runtime.model import stamp
@@ -63,6 +63,9 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     with whole_folder(call.output("verdict")) as folder:
         (folder / "verdict.json").write_bytes(statement)
         (folder / "report.md").write_text(report_of(judgement, subject), "utf-8")
+    package = _optional(call, "package")
+    if package is not None:
+        keep_explanation(registry, version, package)
     record_verdict(call, registry, version, judgement, statement, now)
     return exit_of(judgement)
 

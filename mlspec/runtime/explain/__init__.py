@@ -1,0 +1,1 @@
+"""What drives a model: importance of each input on the test rows."""
