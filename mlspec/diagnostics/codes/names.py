@@ -45,3 +45,7 @@ STEP_OUTPUT_AS_PATH = Code(
     "a path of the repository that another step writes",
     Severity.WARNING,
 )
+UNKNOWN_FEATURE = Code("ML055", "unknown-feature", "a reference to a feature that does not exist")
+UNKNOWN_COLUMN = Code("ML056", "unknown-column", "a reference to a column that does not exist")
+UNKNOWN_SERVICE = Code("ML057", "unknown-service", "a reference to a service that does not exist")
+COLUMN_TWICE = Code("ML058", "column-twice", "two inputs of a model with the same name")
