@@ -5,7 +5,8 @@ stay in `verdict.json`, which is named by its digest.
 
 A reader of this format knows three results and acts on them without our help, so the mapping is
 the cautious one: only a pass is PASSED; WARNED is a pass with warnings; everything else, an
-inconclusive gate too, is FAILED. A check of severity `warn` is never in `failedTests`.
+inconclusive gate too, is FAILED. A check of severity `warn` is never in `failedTests`; one that
+does not apply yet (there is no champion to compare with) was no test and is in no list.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def of_verdict(
     failed: list[str] = []
     for check in _checks(verdict):
         name = str(check.get("check") or "")
+        if check.get("verdict") == "not_applicable":
+            continue
         if check.get("verdict") == "pass":
             passed.append(name)
         elif check.get("severity") == "warn":

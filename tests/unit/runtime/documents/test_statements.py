@@ -88,6 +88,14 @@ def test_of_verdict__only_a_pass_is_passed(verdict, checks, wanted):
     assert sorted(told) == [str(i) for i in range(len(checks))]
 
 
+def test_of_verdict__a_check_that_does_not_apply_was_no_test():
+    checks = [{"check": "a", "verdict": "pass"}, {"check": "b", "verdict": "not_applicable"}]
+    verdict = {"verdict": "pass", "checks": checks}
+    found = test_result.of_verdict(verdict, subject=MODEL, verdict_digest="f" * 64)["predicate"]
+    assert found["result"] == "PASSED"
+    assert found["passedTests"] == ["a"]
+
+
 def test_of_verdict__refuses_what_is_no_verdict():
     with pytest.raises(ValueError, match="no list of checks"):
         test_result.of_verdict({"verdict": "pass"}, subject=MODEL, verdict_digest="f" * 64)

@@ -1,0 +1,120 @@
+"""The sample of a package: up to 100 test rows and what the evaluated model said about them.
+
+`sample.parquet` has `_key`, the input columns and `_prediction` (a number, a text, a truth value
+or a list of numbers). Input: the test rows, the model, the score table. Invariant: a sample is
+only written when the model predicts what was evaluated, within `TOLERANCE`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlspec.runtime.judging.scores import CANDIDATE
+from mlspec.runtime.metrics.arrays import AnyArray
+from mlspec.runtime.models.predictor import Predictor
+from mlspec.runtime.rows.folder import KEY, Rows
+from mlspec.runtime.steps.contract import StepError
+
+ROWS = 100
+TOLERANCE = 1e-6
+"""Largest difference of two numbers that count as the same prediction."""
+PREDICTION = "_prediction"
+
+
+def write_sample(path: Path, predictor: Predictor, test: Rows, scores: pa.Table | None) -> int:
+    """Write the sample; return its rows.
+
+    Args:
+        path: of the file. predictor: the packaged model.
+        test: all test rows. scores: the score table of the same rows; None: nothing was evaluated.
+
+    Raises:
+        StepError: the model does not predict, or not what was evaluated.
+        OSError: the disk refuses.
+    """
+    chosen = test.take(np.arange(min(ROWS, len(test))))
+    names = [one["name"] for one in predictor.facts["input"]] or list(chosen.columns)
+    missing = [name for name in names if name not in chosen.table.column_names]
+    if missing:
+        raise StepError(f"the test rows have no column `{missing[0]}`, which the model reads")
+    features = chosen.table.select(names)
+    predictions = predictor.predict(features)
+    if scores is not None:
+        _compare(predictor, features, predictions, chosen, scores)
+    columns = {KEY: chosen.table[KEY], **{name: chosen.table[name] for name in names}}
+    table = pa.table({**columns, PREDICTION: as_column(predictions)})
+    pq.write_table(table.replace_schema_metadata(None), path)
+    return len(chosen)
+
+
+def as_column(predictions: AnyArray) -> pa.Array:
+    """Return predictions as a column: a row of probabilities is a list of numbers."""
+    if predictions.ndim == 2:
+        return pa.array(predictions.tolist(), pa.list_(pa.float64()))
+    return pa.array(predictions.tolist())
+
+
+def as_array(column: pa.ChunkedArray) -> AnyArray:
+    """Return a column of predictions as an array; lists of one length are a matrix."""
+    values = column.to_pylist()
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        if len({len(value) for value in values}) > 1:
+            raise StepError("predictions of different lengths stand in one column")
+        return np.array(values, dtype=np.float64)
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        return np.array(values, dtype=np.float64)
+    return np.array(values, dtype=object)
+
+
+def largest_difference(one: AnyArray, other: AnyArray) -> float:
+    """Return by how much two sets of predictions differ; classes that differ are infinitely far."""
+    if one.shape != other.shape:
+        return float("inf")
+    if not one.size:
+        return 0.0
+    if _is_number(one) and _is_number(other):
+        gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
+        return float("inf") if np.isnan(gap).any() else float(gap.max())
+    return 0.0 if [str(a) for a in one] == [str(b) for b in other] else float("inf")
+
+
+def _is_number(values: AnyArray) -> bool:
+    return values.dtype.kind in "fiub"
+
+
+def _compare(
+    predictor: Predictor, features: pa.Table, predictions: AnyArray, rows: Rows, scores: pa.Table
+) -> None:
+    """Hold the model against the score table: what was judged is what is packaged."""
+    if CANDIDATE not in scores.column_names or KEY not in scores.column_names:
+        raise StepError("the score table has no keys or no candidate", help="evaluate again")
+    if scores[KEY].slice(0, len(rows)).to_pylist() != rows.keys:
+        raise StepError("the score table is not of the test rows", help="evaluate again")
+    stored = scores[CANDIDATE].slice(0, len(rows)).combine_chunks()
+    wanted = as_array(pa.chunked_array([stored]))
+    # A model that says classes may have been scored by the probabilities that it decides from.
+    said = [predictions]
+    if largest_difference(predictions, wanted) > TOLERANCE:
+        said.append(predictor.probabilities(features))
+    differences = [_difference(one, wanted) for one in said]
+    if min(differences) > TOLERANCE:
+        far = min(differences)
+        how = "other classes" if far == float("inf") else f"numbers that differ by up to {far:g}"
+        raise StepError(
+            f"the model does not reproduce its evaluation: {how} for the first {len(rows)} "
+            "test rows",
+            help="does it use randomness or the clock when it predicts? was the model changed?",
+        )
+
+
+def _difference(said: AnyArray, wanted: AnyArray) -> float:
+    """Return the difference; one probability and both of them are the same thing."""
+    if said.ndim == 1 and wanted.ndim == 2 and wanted.shape[1] == 2 and _is_number(said):
+        return largest_difference(said, wanted[:, 1])
+    if said.ndim == 2 and wanted.ndim == 1 and said.shape[1] == 2 and _is_number(wanted):
+        return largest_difference(said[:, 1], wanted)
+    return largest_difference(said, wanted)
