@@ -1,0 +1,1 @@
+"""Models on the same rows: predictions, and what predicting costs."""
