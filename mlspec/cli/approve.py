@@ -1,64 +1,106 @@
-"""`mlspec approve` and `mlspec approvals`: answer what runs ask, from anywhere in the project."""
+"""`mlspec approve` and `mlspec approvals`: answer what versions and runs wait for."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlspec.cli.console import err, out
 from mlspec.cli.exits import Exit
 from mlspec.cli.load import spec_path
-from mlspec.cli.options import SPEC, File, TextOrJson, one_of
+from mlspec.cli.options import SPEC, Env, File, TextOrJson, one_of
 from mlspec.cli.wording import printable
+from mlspec.ir.kinds import Kind
 from mlspec.runtime import approvals as desk
 from mlspec.runtime.approvals import Decision, Request
 from mlspec.runtime.model import stamp
 
+if TYPE_CHECKING:
+    from mlspec.cli.waiting import Waiting
+
 
 def approve(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a part of it.")],
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that waits.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="VERSION|RUN",
+            help="A version that waits, such as `ctr@3`, or `models.ctr` for the newest one;"
+            " or a run's id, or a part of it, with STEP.",
+        ),
+    ],
+    step: Annotated[
+        str | None, typer.Argument(metavar="[STEP]", help="The step of the run that waits.")
+    ] = None,
     file: File = SPEC,
-    reject: Annotated[bool, typer.Option("--reject", help="Say no: the step fails.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")] = "",
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", metavar="ROLE", help="For which role; default: all that are asked."),
+        typer.Option(
+            "--role", metavar="ROLE", help="For which role; default: all in which you may answer."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="Who says so; default: the user.")
     ] = None,
+    env: Env = None,
 ) -> None:
-    """Answer an approval that a run on this machine waits for.
+    """Answer an approval that a version, or a run on this machine, waits for.
 
-    Different names count as different people; nothing here can check who somebody is.
+    The answer to a version is signed with your key, and counts for exactly the package and the
+    verdict that were shown. A run's step checks nothing: different names are different people.
     """
+    if step is None:
+        from mlspec.cli.answer import Said, answer
+        from mlspec.runtime.origin import actor_of
+
+        said = Said(
+            who=name or actor_of(os.environ),
+            decision=desk.REJECT if reject else desk.APPROVE,
+            reason=reason,
+            roles=tuple(role or ()),
+        )
+        answer(file, env, what, said)
+        return
+    _answer_run(
+        file,
+        what,
+        step,
+        Decision(
+            who=name or desk.user_name(),
+            decision=desk.REJECT if reject else desk.APPROVE,
+            reason=reason,
+            when=stamp(datetime.now(UTC)),
+            roles=tuple(role or ()),
+            subject="",
+        ),
+    )
+
+
+def _answer_run(file: Path, run: str, step: str, draft: Decision) -> None:
+    """Answer what a step of a run on this machine waits for."""
     project = spec_path(file).parent.absolute()
     request = _find(project, run, step)
     roles = tuple(one.role for one in request.wanted)
-    for one in role or ():
+    for one in draft.roles:
         if one not in roles:
             asked = ", ".join(roles)
             raise typer.BadParameter(f"`{one}` is not asked; {asked} is", param_hint="--role")
-    decision = Decision(
-        who=name or desk.user_name(),
-        decision=desk.REJECT if reject else desk.APPROVE,
-        reason=reason,
-        when=stamp(datetime.now(UTC)),
-        roles=tuple(role) if role else roles,
-        subject=request.subject,
-        serial=request.serial,
+    decision = replace(
+        draft, roles=draft.roles or roles, subject=request.subject, serial=request.serial
     )
     desk.decide(project, request, decision)
     standing = desk.standing(project, request, datetime.now(UTC))
     missing = ", ".join(f"{count} more of {one}" for one, count in standing.missing.items())
-    said = "rejected" if reject else "approved"
-    end = f"; still wanted: {missing}" if missing and not reject else ""
+    rejected = decision.decision == desk.REJECT
+    said = "rejected" if rejected else "approved"
+    end = f"; still wanted: {missing}" if missing and not rejected else ""
     out(f"{said} `{request.step}` of run {request.run} as {printable(decision.who)}{end}")
 
 
@@ -79,17 +121,38 @@ def _find(project: Path, run: str, step: str) -> Request:
 
 
 def approvals(file: File = SPEC, output: TextOrJson = "text") -> None:
-    """List the approvals that runs on this machine wait for."""
+    """List the approvals that versions, and runs on this machine, wait for."""
     one_of(output, ("text", "json"), "--format")
     project = spec_path(file).parent.absolute()
     waiting = desk.open_requests(project)
+    versions = _waiting_versions(file)
     if output == "json":
-        data = {"format_version": "1.0", "approvals": [asdict(one) for one in waiting]}
+        data = {
+            "format_version": "1.0",
+            "approvals": [asdict(one) for one in waiting],
+            "versions": [one.data for one in versions],
+        }
         out(json.dumps(data, indent=2))
         return
-    if not waiting:
+    if not waiting and not versions:
         err("nothing waits for approval")
     for one in waiting:
         standing = desk.standing(project, one, datetime.now(UTC))
         missing = ", ".join(f"{count} of {role}" for role, count in standing.missing.items())
         out(f"{one.run}  {one.pipeline}  {one.step}  wants {missing}  until {one.expires}")
+    for each in versions:
+        out(printable(each.text))
+
+
+def _waiting_versions(file: Path) -> tuple[Waiting, ...]:
+    """Return the versions that wait, of all environments; none where the spec makes none."""
+    from mlspec.cli.place import all_places, told
+
+    found: list[Waiting] = []
+    for place in all_places(file):
+        if any(node.kind is Kind.APPROVE for node in place.nodes()):
+            from mlspec.cli.waiting import waiting_versions
+
+            with told():
+                found += waiting_versions(place)
+    return tuple(found)
