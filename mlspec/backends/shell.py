@@ -99,7 +99,7 @@ def with_timeout(command: str, timeout: Duration | None) -> str:
     return f"timeout --kill-after={seconds(KILL_AFTER)} {seconds(timeout)} {command}"
 
 
-def retry_loop(command: str, retry: Retry | None) -> str:
+def retry_loop(command: str, retry: Retry | None, only: int | None = None) -> str:
     """Return Bash lines that run a command until it succeeds or the attempts are used up.
 
     The variable `attempt` counts from 1. The lines exit with the last attempt's code. They may
@@ -109,9 +109,11 @@ def retry_loop(command: str, retry: Retry | None) -> str:
         command: a command line, run once for each attempt; must not be a builtin that ends the
             shell, and must not rely on `errexit` (run a script through `bash -c`).
         retry: None, or no attempts: the command alone.
+        only: the exit code of the attempts that are repeated; None: any but 0.
     """
     if retry is None or retry.max == 0:
         return command
+    ended = '[ "$status" -eq 0 ]' if only is None else f'[ "$status" -ne {only} ]'
     delays = [seconds(retry.delay_before(number)) for number in range(1, retry.max + 1)]
     return "\n".join(
         [
@@ -119,7 +121,7 @@ def retry_loop(command: str, retry: Retry | None) -> str:
             f"for delay in {' '.join(delays)} last; do",
             "  status=0",
             *(f"  {line}" for line in f"{command} || status=$?".split("\n")),
-            '  if [ "$status" -eq 0 ] || [ "$delay" = last ]; then exit "$status"; fi',
+            f'  if {ended} || [ "$delay" = last ]; then exit "$status"; fi',
             '  echo "attempt $attempt ended with exit code $status; next one in $delay s" >&2',
             '  sleep "$delay"',
             "  attempt=$((attempt + 1))",

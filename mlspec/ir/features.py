@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Application,
     Argv,
@@ -208,7 +209,9 @@ def _step_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
     yield from _setting_uses(step)
     for approval in step.approvals:
         yield Feature.APPROVAL, approval.at
-        if approval.count > 1 or len(step.approvals) > 1:
+        # A step that approves a version counts people itself: the engine only has to ask.
+        counts_itself = step.kind is Kind.APPROVE
+        if not counts_itself and (approval.count > 1 or len(step.approvals) > 1):
             yield Feature.APPROVAL_COUNT, approval.at
     for ref in step.refs:
         if ref.namespace is Namespace.RUN:

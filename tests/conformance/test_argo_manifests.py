@@ -73,6 +73,14 @@ def emitted(*apps: Application) -> tuple[Artifact, ...]:
     return BACKEND.emit(model_of(*apps))
 
 
+def _written(app: Application) -> Application:
+    """The same without derived steps, which need a store."""
+    pipelines = tuple(
+        replace(p, steps=tuple(s for s in p.steps if not s.kind.is_derived)) for p in app.pipelines
+    )
+    return replace(app, pipelines=pipelines)
+
+
 def variants() -> dict[str, Application]:
     """Applications that together use everything."""
     whole = everything()
@@ -81,7 +89,7 @@ def variants() -> dict[str, Application]:
         data=tuple(replace(d, source=d.source or f"s3://lake/{d.id}/") for d in whole.data),
     )
     managed = replace(whole, data=tuple(DataSet(id=d.id) for d in whole.data))
-    bare = replace(whole, environment=Environment(), data=sourced.data)
+    bare = replace(_written(whole), environment=Environment(), data=sourced.data)
     gated = replace(
         whole,
         environment=replace(
@@ -198,7 +206,7 @@ def environments() -> tuple[Application, ...]:
         pipeline, steps=tuple(bigger if s.id == "prepare" else s for s in pipeline.steps)
     )
     second = replace(
-        whole,
+        _written(whole),
         environment=replace(
             whole.environment,
             name="staging",
@@ -208,7 +216,7 @@ def environments() -> tuple[Application, ...]:
             identity=(("aws_role", "arn:aws:iam::1:role/x"),),
         ),
         data=tuple(replace(d, source=d.source or f"s3://lake/{d.id}/") for d in whole.data),
-        pipelines=(fewer,),
+        pipelines=_written(replace(whole, pipelines=(fewer,))).pipelines,
     )
     third = replace(
         whole,

@@ -251,13 +251,22 @@ class Workflow:
         def end() -> Node:
             node = Node(template["name"], "Failed")
             for _ in range(attempts):
-                node = self._finish(template, given, self._run(pod))
-                if node.phase == "Succeeded":
+                ended = self._run(pod)
+                node = self._finish(template, given, ended)
+                if node.phase == "Succeeded" or not self._again(template, ended):
                     break
             self.events.append((template["name"], entry, "end"))
             return node
 
         return end
+
+    def _again(self, template: Mapping[str, Any], ended: Ended) -> bool:
+        """Whether a retry's expression holds (operator.go, buildRetryStrategyLocalScope)."""
+        expression = template.get("retryStrategy", {}).get("expression")
+        if expression is None:
+            return True
+        text = self.text("{{=" + expression + "}}", {"lastRetry.exitCode": str(ended.code)})
+        return text == "true"
 
     def _load(self, art: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
         key = self._key(art, given)

@@ -281,12 +281,25 @@ def _loop(step: Step, before: list[str], command: str) -> list[str]:
         f"for pause in {' '.join(pauses)} none; do",
         *(f"  {line}" for line in before),
         *(f"  {line}" for line in _counted(step)),
-        f"  if {command}; then break; fi",
-        '  if [ "$pause" = none ]; then exit 1; fi',
+        *_leave(step, command),
         '  echo "attempt $attempt failed; next one in $pause s" >&2',
         '  sleep "$pause"',
         "  attempt=$((attempt + 1))",
         "done",
+    ]
+
+
+def _leave(step: Step, command: str) -> list[str]:
+    """Leave the loop after a success, and when no further attempt is made."""
+    if step.retry_exit is None:
+        return [
+            f"  if {command}; then break; fi",
+            '  if [ "$pause" = none ]; then exit 1; fi',
+        ]
+    final = f'[ "$status" -ne {step.retry_exit} ]'
+    return [
+        f"  if {command}; then break; else status=$?; fi",
+        f'  if {final} || [ "$pause" = none ]; then exit "$status"; fi',
     ]
 
 

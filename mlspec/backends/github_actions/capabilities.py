@@ -97,7 +97,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.RUN_STATUS: Lowered("from the results of all jobs"),
     Feature.RUN_URL: Native("the run's page"),
     Feature.RUN_STORE: Lowered("the address from the spec; runners must reach it"),
-    Feature.RUN_ACTOR: Native("`github.triggering_actor`"),
+    Feature.RUN_ACTOR: Native("`github.triggering_actor`, else `github.actor`"),
     Feature.RUN_APPROVALS: Lowered("empty: GitHub does not tell a job who approved it"),
     Feature.RUN_COMMIT: Native("`github.sha`"),
     Feature.SCHEDULE: Native("`schedule` with `timezone`; GitHub may start late or drop a run"),
@@ -124,5 +124,5 @@ CAPABILITIES = Capabilities(
     support=MappingProxyType(SUPPORT),
     native_keys=MappingProxyType({"runs-on": "string|array"}),
     pipeline_native_keys=MappingProxyType({"runs-on": "string|array"}),
-    setting_keys=MappingProxyType({"branch": "string"}),
+    setting_keys=MappingProxyType({"branch": "string", "mlspec": "string|array"}),
 )

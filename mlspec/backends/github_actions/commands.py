@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.quoting import Value
-from mlspec.backends.github_actions.values import line_end
+from mlspec.backends.github_actions.values import STORE, file_path, line_end
 from mlspec.backends.shell import (
     argv_to_bash,
     bash_quote,
@@ -58,7 +58,8 @@ def command(step: Step, env: list[tuple[str, Value]]) -> str:
     counts = any(r.namespace is Namespace.RUN and r.name == "attempt" for r in step.refs)
     again = _afresh(step) if retries(step) else ""
     before = again + (_COUNT if counts and retries(step) else "") + (_REMOVE if guarded else "")
-    return line_end((_CONTAINER if guarded else "") + retry_loop(before + attempt, step.retry))
+    loop = retry_loop(before + attempt, step.retry, step.retry_exit)
+    return line_end((_CONTAINER if guarded else "") + loop)
 
 
 def _afresh(step: Step) -> str:
@@ -79,6 +80,13 @@ def _on_runner(step: Step) -> str:
     return f"({command_to_bash(step.action.words)})"
 
 
+def _store_volume(env: list[tuple[str, Value]]) -> list[str]:
+    """Let a container see a store on the runner's own disk at the same place."""
+    store = dict(env).get(STORE.variable, ("",))[0]
+    path = file_path(store) if isinstance(store, str) else None
+    return [f"--volume {bash_quote(f'{path}:{path}')}"] if path is not None else []
+
+
 def _in_container(step: Step, env: list[tuple[str, Value]]) -> str:
     passed = [name for name, _ in env if name not in ("MLSPEC_SCRIPT", "MLSPEC_IMAGE")]
     if isinstance(step.action, Script):
@@ -90,6 +98,7 @@ def _in_container(step: Step, env: list[tuple[str, Value]]) -> str:
     lines = [
         f"docker run --rm --init{name}{gpus}",
         f'--volume "{scripts.HOME}:{scripts.MOUNT}"',
+        *_store_volume(env),
         *(f"--env {variable}" for variable in passed),
         tail,
     ]

@@ -49,13 +49,20 @@ class JobsMaker:
     """Makes the jobs of one pipeline."""
 
     def __init__(
-        self, application: Application, pipeline: Pipeline, folder: str, *, by_hand_only: bool
+        self,
+        application: Application,
+        pipeline: Pipeline,
+        folder: str,
+        *,
+        by_hand_only: bool,
+        install: tuple[str, ...] = (),
     ) -> None:
         """Compute the closure and what the jobs share."""
         self._application = application
         self._pipeline = pipeline
         self._folder = folder
         self._by_hand_only = by_hand_only
+        self._install = install
         self._params = {param.name: param for param in pipeline.params}
         self._speller = Speller(pipeline.steps)
         self._closure = JoinClosure(pipeline)
@@ -217,6 +224,7 @@ class JobsMaker:
             index=self._index,
             certain=certain,
             tolerated=tolerated or step.allow_failure,
+            install=self._install,
             answers=metric_answers(step),
         )
 

@@ -36,6 +36,7 @@ def lower(applications: tuple[Application, ...], options: LowerOptions) -> Resul
     Args:
         applications: one for each environment to emit, in `after` order.
         options: `settings.branch` (text) names the default branch; otherwise `main`.
+            `settings.mlspec` is what pip installs for derived steps.
 
     Returns:
         The workflows, or the errors that keep one from being written.
@@ -96,7 +97,11 @@ def _workflow(
     is_first = application.environment.after is None
     on = _triggers(pipeline, options, folder, is_first=is_first)
     jobs = JobsMaker(
-        application, pipeline, folder, by_hand_only=list(on) == ["workflow_dispatch"]
+        application,
+        pipeline,
+        folder,
+        by_hand_only=list(on) == ["workflow_dispatch"],
+        install=_install(options),
     ).make()
     return Workflow(
         path=f".github/workflows/{application.name}-{pipeline.id}{suffix}.yml",
@@ -109,6 +114,16 @@ def _workflow(
         folder=folder,
         jobs=jobs,
     )
+
+
+def _install(options: LowerOptions) -> tuple[str, ...]:
+    """Return what the setting `mlspec` says to install: one requirement, or words for pip."""
+    match options.settings.get("mlspec"):
+        case str() as requirement:
+            return (requirement,)
+        case list() | tuple() as words:
+            return tuple(str(word) for word in words)
+    return ()
 
 
 def _group(name: str, on: Mapping[str, Data]) -> Value:
@@ -133,6 +148,11 @@ def _comment(application: Application, pipeline: Pipeline, options: LowerOptions
     ]
     secrets = {secret_name(s.name) for step in pipeline.all_steps for s in step.secrets}
     wanted += [f"secret {name}" for name in sorted(secrets)]
+    ours = any(step.kind.is_derived and step.image is None for step in pipeline.all_steps)
+    if ours and not _install(options):
+        yield ""
+        yield "Needs mlspec with its `runtime` extra on the runners: the target's setting `mlspec`"
+        yield "installs it."
     if wanted:
         yield ""
         yield "Needs, in the repository's settings:"

@@ -11,8 +11,14 @@ from collections.abc import Iterator
 
 from mlspec.backends.github_actions.jobs import HOSTED_MINUTES, TARGET
 from mlspec.backends.github_actions.quoting import MAX_EXPRESSION
-from mlspec.backends.github_actions.values import is_product, secret_name
-from mlspec.diagnostics.codes.targets import NAME_CLASH, PARTIAL, TARGET_LIMIT, UNSUPPORTED
+from mlspec.backends.github_actions.values import STORE, file_path, is_product, secret_name
+from mlspec.diagnostics.codes.targets import (
+    NAME_CLASH,
+    NO_STORE,
+    PARTIAL,
+    TARGET_LIMIT,
+    UNSUPPORTED,
+)
 from mlspec.diagnostics.model import Code, Diagnostic, Severity
 from mlspec.ir.joins import JoinClosure
 from mlspec.ir.model import Application, Approval, DataInput, Pipeline, Step
@@ -59,8 +65,57 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
             pipeline.triggers.at,
         )
     yield from _check_secrets(pipeline)
+    yield from _check_store(application, pipeline)
     for step in pipeline.all_steps:
         yield from _check_step(application, pipeline, step)
+
+
+def _check_store(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
+    """Yield an error when derived steps need a store that the runners do not share."""
+    asking = [step for step in pipeline.all_steps if STORE in step.refs]
+    if not asking:
+        return
+    store = application.environment.store
+    at = application.environment.at / "store"
+    if store is None:
+        yield _error(
+            NO_STORE,
+            f"steps of `{pipeline.id}` keep versions and records in a store, and there is none",
+            asking[0].at,
+            "set `environments.<name>.store`, such as `s3://bucket/path/`",
+        )
+    elif store.lower().startswith("file:") and file_path(store) is None:
+        yield _error(
+            NO_STORE,
+            f"runners do not share the store `{store}`: each has a checkout of its own",
+            at,
+            "use `s3://bucket/path/`, or `file:///…` on runners of your own that share that folder",
+        )
+    elif file_path(store) is not None:
+        yield from _check_hosted(application, pipeline, asking, store, at)
+
+
+def _check_hosted(
+    application: Application, pipeline: Pipeline, asking: list[Step], store: str, at: Origin
+) -> Iterator[Diagnostic]:
+    hosted = [step for step in asking if not _names_runner(application, pipeline, step)]
+    if hosted:
+        yield _error(
+            NO_STORE,
+            f"the store `{store}` is gone when a runner hosted by GitHub ends step "
+            f"`{hosted[0].id}`",
+            at,
+            "use `s3://bucket/path/`, or runners of your own: "
+            "`native: {github-actions: {runs-on: self-hosted}}`",
+        )
+
+
+def _names_runner(application: Application, pipeline: Pipeline, step: Step) -> bool:
+    """Whether the spec names the runner of a step."""
+    return any(
+        isinstance(found := native.get(TARGET), dict) and "runs-on" in found
+        for native in (step.native, pipeline.native, application.environment.native)
+    )
 
 
 def _check_joins(pipeline: Pipeline) -> Iterator[Diagnostic]:
@@ -96,10 +151,7 @@ def _check_step(application: Application, pipeline: Pipeline, step: Step) -> Ite
             f"the run-time matrix of step `{step.id}` has rows that GitHub Actions cannot write",
             step.matrix.at,
         )
-    is_native = any(
-        isinstance(found := native.get(TARGET), dict) and "runs-on" in found
-        for native in (step.native, pipeline.native, application.environment.native)
-    )
+    is_native = _names_runner(application, pipeline, step)
     if step.timeout is not None and step.timeout.whole_minutes > HOSTED_MINUTES and not is_native:
         yield _error(
             TARGET_LIMIT,

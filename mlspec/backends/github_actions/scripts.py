@@ -18,6 +18,16 @@ HOME = "$RUNNER_TEMP/mlspec"
 MOUNT = "/mlspec"
 """Where a container sees `HOME`."""
 
+
+def install(words: Sequence[str]) -> str:
+    """Return the script that installs Python packages where the following steps find them."""
+    return (
+        'python3 -m venv "$RUNNER_TEMP/python"\n'
+        f'"$RUNNER_TEMP/python/bin/pip" install --quiet {" ".join(map(bash_quote, words))}\n'
+        'echo "$RUNNER_TEMP/python/bin" >> "$GITHUB_PATH"\n'
+    )
+
+
 UNPACK = """\
 unpack() { # input, archive, file: say where the input is, or nothing when it is absent
   place=

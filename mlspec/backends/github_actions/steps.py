@@ -51,6 +51,7 @@ class StepsMaker:
         """Return all steps and outputs."""
         self._guard()
         self._check_out()
+        self._install()
         self._fetch()
         self._run()
         last = self._pack()
@@ -101,6 +102,19 @@ class StepsMaker:
                     arguments=(("persist-credentials", False),),
                 )
             )
+
+    def _install(self) -> None:
+        """Bring `mlspec`, and what the project's functions import, for a step that calls it."""
+        words = self._frame.install
+        if not words or self._in_container or not self._step.kind.is_derived:
+            return
+        self._made.steps.append(
+            Run(
+                name="Install mlspec",
+                folder=self._checkout_folder,
+                script=(scripts.install(words),),
+            )
+        )
 
     def _fetch(self) -> None:
         for producer in dict.fromkeys(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.conditions import START, param_code
@@ -43,7 +44,21 @@ _RUN: Mapping[str, Value] = {
         "/actions/runs/",
         Code("github.run_id"),
     ),
+    "actor": (Code("github.triggering_actor || github.actor"),),
+    "commit": (Code("github.sha"),),
+    "approvals": ("",),
 }
+
+STORE = Ref(Namespace.RUN, "store")
+"""What a derived step reads to find the registry and the records."""
+
+
+def file_path(address: str) -> str | None:
+    """Return the absolute path that a `file:` address means, None for any other address."""
+    scheme, _, rest = address.partition(":")
+    if scheme.lower() != "file" or not rest.startswith("///"):
+        return None
+    return unquote(rest[2:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +89,7 @@ class Frame:
         index: what the jobs of the pipeline share.
         certain: needs that have surely succeeded when this step starts.
         tolerated: whether a failure must not fail the job.
+        install: arguments of `pip install` that bring `mlspec` to the runner; empty: it is there.
         answers: expressions of the answers that `when` over metrics waits for.
     """
 
@@ -84,6 +100,7 @@ class Frame:
     index: Index
     certain: frozenset[str]
     tolerated: bool
+    install: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
 
     @property
@@ -193,6 +210,8 @@ def _reference(ref: Ref, step: Step, frame: Frame) -> Value:
             return (*root, f"/{output.path}")
         case Namespace.MATRIX:
             return (Code(f"matrix.{ref.name}"),)
+        case Namespace.RUN if ref == STORE:
+            return (frame.application.environment.store or "",)
         case Namespace.RUN:
             return _RUN[ref.name]
 

@@ -78,7 +78,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.RUN_STATUS: Lowered("from `workflow.status` or the task that decides"),
     Feature.RUN_URL: Lowered("below `targets.pipelines.uri`; empty without it"),
     Feature.RUN_STORE: Lowered("the address from the spec"),
-    Feature.RUN_ACTOR: Lowered("empty: Argo Workflows names a creator only with single sign-on"),
+    Feature.RUN_ACTOR: Lowered(
+        "the creator's label, which the Argo server sets for people it has signed in; else empty"
+    ),
     Feature.RUN_APPROVALS: Lowered("empty: Argo Workflows does not know who resumed a task"),
     Feature.RUN_COMMIT: Lowered("empty: the code is in the image"),
     Feature.SCHEDULE: Native("a CronWorkflow; runs wait for each other at a mutex"),

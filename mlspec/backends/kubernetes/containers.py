@@ -12,7 +12,7 @@ from mlspec.backends.kubernetes.context import SCRIPT, PipelineContext
 from mlspec.backends.kubernetes.native import merge_pod
 from mlspec.backends.kubernetes.quoting import kubernetes_text, reads_as_argo, text_for_kubernetes
 from mlspec.backends.kubernetes.staging import Staging, own_files, stage
-from mlspec.diagnostics.codes.targets import UNSUPPORTED
+from mlspec.diagnostics.codes.targets import NO_STORE, UNSUPPORTED
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Argv, Json, Retry, Script, Step
 from mlspec.ir.values import Duration, Namespace, Ref
@@ -174,6 +174,14 @@ RUN_DATE = "run-date"
 """Workflow parameter with the scheduled time; user parameters have no hyphen."""
 
 
+_LABELS = "(fromJSON(workflow.labels.json) ?? {})"
+_WHO = ("workflows.argoproj.io/creator-preferred-username", "workflows.argoproj.io/creator")
+CREATOR = "{{=" + " ?? ".join(f"{_LABELS}['{label}']" for label in _WHO) + " ?? ''}}"
+"""Who created the workflow, by labels that the Argo server sets for people it has signed in
+(workflow/creator/creator.go, v3.6 to v4.1). Whoever uses kubectl may set them too, or leave them
+out; what is written there has no `$`, which Kubernetes would read."""
+
+
 def _run_value(name: str, step: Step, ctx: PipelineContext) -> str:
     match name:
         case "id":
@@ -194,8 +202,18 @@ def _run_value(name: str, step: Step, ctx: PipelineContext) -> str:
             return f"{root}/workflows/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}"
         case "store":
             store = ctx.app.environment.store or ""
+            if not store:
+                ctx.limit(
+                    f"`{step.id}` keeps versions and records in a store, and only the cluster"
+                    " knows which",
+                    step.at,
+                    "set `environments.<name>.store`, such as `s3://bucket/path/`",
+                    code=NO_STORE,
+                )
             return kubernetes_text(ctx.plain(store, "a store", ctx.app.environment.at / "store"))
-        case "actor" | "approvals" | "commit":
+        case "actor":
+            return CREATOR
+        case "approvals" | "commit":
             return ""
     raise MlspecBug(f"unknown reference run.{name}")
 
@@ -253,6 +271,9 @@ def limit_key(step: Step, ctx: PipelineContext) -> str:
 
 def _retry(step: Step, retry: Retry, ctx: PipelineContext) -> dict[str, Json]:
     made: dict[str, Json] = {"limit": retry.max, "retryPolicy": "Always"}
+    if step.retry_exit is not None:
+        # A pod that did not run to its end has the exit code -1.
+        made["expression"] = f"asInt(lastRetry.exitCode) == {step.retry_exit}"
     if not retry.delay.milliseconds:
         return made
     backoff: dict[str, Json] = {"duration": go_duration(retry.delay)}

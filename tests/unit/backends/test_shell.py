@@ -123,6 +123,23 @@ def test_retry_loop__attempts(tmp_path, succeeds_at: int, code: int, runs: int) 
     assert count.read_text() == str(runs)
 
 
+@pytest.mark.parametrize(
+    ("codes", "ended", "attempts"),
+    [("", 0, 1), ("75", 0, 2), ("10", 10, 1), ("75 10", 10, 2), ("75 75 75", 75, 3)],
+)
+def test_retry_loop__after_one_exit_code_only(
+    tmp_path, codes: str, ended: int, attempts: int
+) -> None:
+    mark = tmp_path / "mark"
+    program = tmp_path / "program.sh"
+    program.write_text(
+        f'echo >> {mark}; codes=({codes}); exit "${{codes[$(wc -l < {mark}) - 1]:-0}}"\n'
+    )
+    done = bash(retry_loop(f"bash {program}", Retry(max=2), only=75))
+    assert done.returncode == ended
+    assert len(mark.read_text().splitlines()) == attempts
+
+
 def test_retry_loop__exact_pauses() -> None:
     retry = Retry(max=4, delay=Duration(30_000), factor=2.0, max_delay=Duration(100_000))
     assert "for delay in 30 60 100 100 last; do" in retry_loop("x", retry)
