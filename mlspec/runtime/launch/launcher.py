@@ -31,6 +31,8 @@ from mlspec.runtime.steps.contract import StepError, StepExit, whole_folder
 WORKER = "mlspec.runtime.launch.worker"
 _GRACE = 10.0
 """Seconds between asking a process to end and ending it."""
+_alive: list[subprocess.Popen[bytes]] = []
+"""Training processes that this process has started and not seen the end of."""
 
 
 def launch(job: Job, environ: Mapping[str, str]) -> Outcome:
@@ -120,15 +122,18 @@ def tensorflow_cluster(workers: int) -> list[dict[str, str]]:
 
 
 def _together(commands: list[tuple[list[str], dict[str, str]]], project: Path) -> int:
-    processes: list[subprocess.Popen[bytes]] = []
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        with _interrupted(processes):
+        with interruptible():
             for command, environment in commands:
-                processes.append(subprocess.Popen(command, env=environment, cwd=project))
-            return _first_fault(processes)
+                one = subprocess.Popen(command, env=environment, cwd=project)
+                started.append(one)
+                _alive.append(one)
+            return _first_fault(started)
     finally:
-        for one in processes:
+        for one in started:
             _end(one)
+            _alive.remove(one)
 
 
 def _first_fault(processes: list[subprocess.Popen[bytes]]) -> int:
@@ -147,14 +152,17 @@ def _first_fault(processes: list[subprocess.Popen[bytes]]) -> int:
 
 
 @contextmanager
-def _interrupted(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """End the processes when this one is asked to end: Python alone would leave them behind."""
+def interruptible() -> Iterator[None]:
+    """End training processes when this one is asked to end: Python would leave them behind.
+
+    Only the main thread can do so: who starts trainings in threads calls this around them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for one in processes:
+        for one in _alive:
             _end(one)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

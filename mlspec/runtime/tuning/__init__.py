@@ -1,0 +1,1 @@
+"""Searching for parameters: what is tried next, and what came of it."""
