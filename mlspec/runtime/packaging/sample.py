@@ -17,6 +17,7 @@ from mlspec.runtime.judging.scores import CANDIDATE
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.models.predictor import Predictor
 from mlspec.runtime.rows.folder import KEY, Rows
+from mlspec.runtime.scoring.measure import as_column
 from mlspec.runtime.steps.contract import StepError
 
 ROWS = 100
@@ -49,13 +50,6 @@ def write_sample(path: Path, predictor: Predictor, test: Rows, scores: pa.Table 
     table = pa.table({**columns, PREDICTION: as_column(predictions)})
     pq.write_table(table.replace_schema_metadata(None), path)
     return len(chosen)
-
-
-def as_column(predictions: AnyArray) -> pa.Array:
-    """Return predictions as a column: a row of probabilities is a list of numbers."""
-    if predictions.ndim == 2:
-        return pa.array(predictions.tolist(), pa.list_(pa.float64()))
-    return pa.array(predictions.tolist())
 
 
 def as_array(column: pa.ChunkedArray) -> AnyArray:
@@ -112,9 +106,15 @@ def _compare(
 
 
 def _difference(said: AnyArray, wanted: AnyArray) -> float:
-    """Return the difference; one probability and both of them are the same thing."""
+    """Return the difference; one probability and both of them are the same thing.
+
+    The score table may have classes that only another model knows: for this one they are 0.
+    """
     if said.ndim == 1 and wanted.ndim == 2 and wanted.shape[1] == 2 and _is_number(said):
         return largest_difference(said, wanted[:, 1])
     if said.ndim == 2 and wanted.ndim == 1 and said.shape[1] == 2 and _is_number(wanted):
         return largest_difference(said[:, 1], wanted)
+    if said.ndim == wanted.ndim == 2 and said.shape[1] < wanted.shape[1]:
+        zeros = np.zeros((len(said), wanted.shape[1] - said.shape[1]))
+        return largest_difference(np.hstack([said, zeros]), wanted)
     return largest_difference(said, wanted)

@@ -1,0 +1,313 @@
+"""The package: what is in it, what it refuses, and that it is the same twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from mlspec.ir.facts import CheckFacts, ColumnFacts, DataFacts, SplitFacts
+from mlspec.ir.kinds import Kind
+from mlspec.runtime.digests import digest_of_folder
+from mlspec.runtime.documents.profile import bins_of
+from mlspec.runtime.metrics.shift import binned, psi
+from mlspec.runtime.models.predictor import load_model
+from mlspec.runtime.packaging.smoke import smoke_test
+from mlspec.runtime.rows.folder import read_rows, write_rows
+from mlspec.runtime.steps import package, train
+from mlspec.runtime.steps.contract import StepError, StepExit
+from tests.support import score_tables
+from tests.support.training import call, model, project, rows
+
+TREE = """
+import json
+import numpy as np
+
+class Line:
+    def __init__(self, weight): self.weight = weight
+    def save(self, folder): (folder / "line.json").write_text(json.dumps(self.weight))
+    @classmethod
+    def load(cls, folder): return cls(json.loads((folder / "line.json").read_text()))
+    def predict(self, features):
+        return 1 / (1 + np.exp(-self.weight * features["amount"].to_numpy()))
+
+class Restless(Line):
+    def predict(self, features):
+        return np.clip(super().predict(features) + np.random.default_rng().normal(0, .01, features.num_rows), 0, 1)
+
+class Here(Line):
+    def predict(self, features):
+        import sys
+        spec = getattr(sys.modules["__main__"], "__spec__", None)
+        away = spec is not None and "smoke" in spec.name
+        return super().predict(features) * (0.5 if away else 1)
+
+def fit(features, label): return Line(1.5)
+def restless(features, label): return Restless(1.5)
+def here(features, label): return Here(1.5)
+"""
+DATA = DataFacts(
+    id="card-payments",
+    source="https://me:hunter2@data.example.com/payments.parquet?sig=hunter3",
+    columns=(ColumnFacts(name="amount", type="float", sensitivity="pii"),),
+    checks=(CheckFacts(text="rows >= 10"),),
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A trained model with everything that a package is made of."""
+    return inputs_for(tmp_path_factory.mktemp("built"), "fit")
+
+
+def facts(entrypoint: str = "fit", **more):
+    return model(
+        entrypoint=f"own.train:{entrypoint}",
+        params={"weight": 1.5},
+        checks=(CheckFacts(text="roc_auc by region >= 0.5"), CheckFacts(text="f1 >= 0.5")),
+        split=SplitFacts(by="random", seed=3),
+        **more,
+    )
+
+
+def inputs_for(place: Path, entrypoint: str) -> tuple[Path, dict[str, Path]]:
+    home = project(place / "home", train=TREE)
+    write_rows(place / "train", rows(300, seed=1))
+    write_rows(place / "test", rows(250, seed=2))
+    told = facts(entrypoint)
+    train.run(call(Kind.TRAIN, told, home, {"train": place / "train"}, {"model": place / "model"}))
+    test = read_rows(place / "test")
+    predictor = load_model(place / "model", home)
+    regions = np.where(np.arange(250) < 120, "north", "south")
+    score_tables.write(
+        place / "scores",
+        {
+            "_key": pa.array(test.keys),
+            "_label": test.table["_label"],
+            "_slice.region": pa.array(regions),
+            "candidate": predictor.predict(test.features),
+        },
+        classes=[False, True],
+    )
+    (place / "snapshot").mkdir()
+    snapshot = {
+        "data": DATA.id,
+        "source": DATA.source,
+        "version": "delta:12",
+        "sha256": "d" * 64,
+        "rows": 550,
+        "columns": {"amount": "double"},
+    }
+    (place / "snapshot" / "snapshot.json").write_text(json.dumps(snapshot), encoding="utf-8")
+    (place / "explanation").mkdir()
+    (place / "explanation" / "importance.json").write_text('{"inputs": []}', encoding="utf-8")
+    names = ("model", "train", "test", "scores", "explanation")
+    return home, {**{name: place / name for name in names}, "d_card_payments": place / "snapshot"}
+
+
+def packaged(built, output: Path, told=None, **more) -> Path:
+    home, inputs = built
+    of_step = call(
+        Kind.PACKAGE,
+        told or facts(),
+        home,
+        {**inputs, **more},
+        {"package": output},
+        data=(DATA,),
+        spec="sha256:" + "5" * 64,
+    )
+    assert (
+        package.run(replace(of_step, commit="d20ace7968ba43c0219f62d71334c1095bab1602"))
+        is StepExit.OK
+    )
+    return output
+
+
+@pytest.fixture(scope="module")
+def made(built, tmp_path_factory):
+    return packaged(built, tmp_path_factory.mktemp("made") / "package")
+
+
+def load(path: Path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_package__has_what_it_promises(made, built):
+    assert sorted(one.name for one in made.iterdir()) == [
+        "README.md",
+        "bom.cdx.json",
+        "contracts",
+        "explanation",
+        "lock.json",
+        "model",
+        "package.json",
+        "profile.json",
+        "provenance.json",
+        "sample.parquet",
+        "signature.json",
+    ]
+    told = load(made / "package.json")
+    assert told["model"] == "fraud"
+    assert told["data"] == {"card-payments": "delta:12"}
+    assert told["seeds"] == {"train": 7, "split": 3}
+    assert told["digest"] == digest_of_folder(built[1]["model"]) == digest_of_folder(made / "model")
+    assert told["params"] == {"weight": 1.5}
+    assert (made / "contracts" / "card-payments.odcs.yaml").is_file()
+    assert load(made / "signature.json")["inputs"][0] == {"name": "amount", "type": "float"}
+
+
+def test_package__metrics_are_those_of_the_gate(made, built):
+    told = load(made / "package.json")
+    assert {"roc_auc", "average_precision", "log_loss", "brier", "f1"} <= set(told["metrics"])
+    slices = {one["slice"]: one for one in told["measured"] if one["metric"] == "roc_auc"}
+    assert set(slices) == {"", "region = north", "region = south"}
+    assert slices["region = north"]["n"] == 120
+    whole = slices[""]
+    assert whole["lower"] < whole["value"] < whole["upper"]
+    table = pq.read_table(built[1]["scores"] / "scores.parquet")
+    labels, said = table["_label"].to_numpy(), table["candidate"].to_numpy()
+    assert whole["value"] == pytest.approx(roc_auc_score(labels, said))
+
+
+def test_package__sample_is_the_first_test_rows(made, built):
+    sample = pq.read_table(made / "sample.parquet")
+    test = read_rows(built[1]["test"])
+    assert sample.column_names == ["_key", "amount", "hour", "foreign", "_prediction"]
+    assert sample["_key"].to_pylist() == test.keys[:100]
+
+
+def test_package__is_the_same_twice(built, made, tmp_path):
+    again = packaged(built, tmp_path / "again")
+    assert digest_of_folder(again) == digest_of_folder(made)
+
+
+def test_package__holds_no_secret(made):
+    for path in made.rglob("*"):
+        if path.is_file():
+            assert b"hunter" not in path.read_bytes(), path
+
+
+def test_package__profile_is_of_the_training_rows(made, built):
+    profile = load(made / "profile.json")
+    train_rows = read_rows(built[1]["train"])
+    bins, counts = bins_of(profile["columns"]["amount"])
+    assert psi(counts, binned(train_rows.features["amount"].to_numpy(), bins)) == 0
+    assert sum(profile["predictions"]["prediction"]["counts"]) == 250
+
+
+def test_package__own_card_is_its_body(built, tmp_path):
+    home, _ = built
+    (home / "card.md").write_text("---\nlicense: mit\n---\n# By hand\n", encoding="utf-8")
+    found = packaged(built, tmp_path / "package", facts(card="card.md"))
+    assert "# By hand" in (found / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [("../secret.md", "outside the project"), ("none.md", "no card"), ("own", "no card")],
+)
+def test_package__a_card_that_cannot_be_read(built, tmp_path, card, message):
+    with pytest.raises(StepError, match=message):
+        packaged(built, tmp_path / "package", facts(card=card))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_package__a_card_that_is_a_link_out_of_the_project(built, tmp_path):
+    home, _ = built
+    (tmp_path / "outside.md").write_text("secret", encoding="utf-8")
+    (home / "link.md").symlink_to(tmp_path / "outside.md")
+    with pytest.raises(StepError, match="outside the project"):
+        packaged(built, tmp_path / "package", facts(card="link.md"))
+
+
+def test_package__another_model_than_the_evaluated_one(built, tmp_path):
+    shutil.copytree(built[1]["scores"], tmp_path / "scores")
+    path = tmp_path / "scores" / "scores.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("candidate")
+    moved = pa.array(table["candidate"].to_numpy() + 2e-6)
+    pq.write_table(table.set_column(place, "candidate", moved), path)
+    with pytest.raises(StepError, match="does not reproduce its evaluation: numbers that differ"):
+        packaged(built, tmp_path / "package", scores=tmp_path / "scores")
+    assert not (tmp_path / "package").exists()
+
+
+def test_package__scores_of_other_rows(built, tmp_path):
+    shutil.copytree(built[1]["scores"], tmp_path / "scores")
+    path = tmp_path / "scores" / "scores.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(StepError, match="not of the test rows"):
+        packaged(built, tmp_path / "package", scores=tmp_path / "scores")
+
+
+def test_package__a_model_with_randomness(tmp_path):
+    with pytest.raises(StepError, match="does not reproduce its evaluation"):
+        packaged(inputs_for(tmp_path, "restless"), tmp_path / "package", facts("restless"))
+    assert not (tmp_path / "package").exists()
+
+
+def test_package__a_model_that_says_something_else_in_a_fresh_process(tmp_path):
+    with pytest.raises(StepError, match="fresh process: its predictions differ by up to 0"):
+        packaged(inputs_for(tmp_path, "here"), tmp_path / "package", facts("here"))
+    assert not (tmp_path / "package").exists()
+
+
+def test_package__a_model_that_was_made_elsewhere_has_no_rows(built, tmp_path):
+    home, inputs = built
+    of_step = call(
+        Kind.PACKAGE, facts(), home, {"model": inputs["model"]}, {"package": tmp_path / "p"}
+    )
+    assert package.run(of_step) is StepExit.OK
+    assert not (tmp_path / "p" / "sample.parquet").exists()
+    assert load(tmp_path / "p" / "package.json")["metrics"] == {}
+
+
+def test_package__a_format_that_only_its_own_program_loads(built, tmp_path):
+    shutil.copytree(built[1]["model"], tmp_path / "model")
+    told = load(tmp_path / "model" / "model.json")
+    (tmp_path / "model" / "model.json").write_text(json.dumps({**told, "format": "bytes"}))
+    found = packaged(built, tmp_path / "package", model=tmp_path / "model")
+    assert not (found / "sample.parquet").exists()
+    assert (found / "profile.json").exists()
+
+
+def test_package__an_altered_model_is_refused(built, tmp_path):
+    shutil.copytree(built[1]["model"], tmp_path / "model")
+    path = next(one for one in (tmp_path / "model").rglob("*line.json"))
+    path.write_text("9", encoding="utf-8")
+    with pytest.raises(StepError, match="not the one that was written"):
+        packaged(built, tmp_path / "package", model=tmp_path / "model")
+
+
+def test_smoke_test__does_not_know_which_run_it_is(made, built, monkeypatch):
+    seen = {}
+
+    def run(command, **more):
+        seen.update(more)
+        raise TimeoutError
+
+    monkeypatch.setattr("mlspec.runtime.packaging.smoke.subprocess.run", run)
+    with pytest.raises(TimeoutError):
+        smoke_test(made, built[0], {**os.environ, "MLSPEC_NODE": "x", "MLSPEC_RUN_ID": "1"})
+    assert not [name for name in seen["env"] if name.startswith("MLSPEC_")]
+    assert seen["env"]["OMP_NUM_THREADS"] == "1"
+
+
+def test_smoke_test__a_process_that_dies(made, built, tmp_path):
+    broken = tmp_path / "package"
+    shutil.copytree(made, broken)
+    (broken / "sample.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StepError, match="no answer"):
+        smoke_test(broken, built[0], os.environ)
+    shutil.rmtree(broken / "model")
+    with pytest.raises(StepError, match="no model"):
+        smoke_test(broken, built[0], os.environ)
