@@ -142,7 +142,9 @@ FAMILY_TESTS = {
     Family.PROPORTION: Methods(
         threshold="wilson", reference="newcombe", alternatives=("bootstrap",)
     ),
-    Family.MEAN: Methods(threshold="t", reference="paired-t", alternatives=("bootstrap",)),
+    Family.MEAN: Methods(
+        threshold="t", reference="paired-t", alternatives=("bootstrap", "wilcoxon")
+    ),
     Family.RESAMPLED: Methods(threshold="bootstrap", reference="bootstrap"),
     Family.GROUPS: Methods(
         threshold="relative-risk", reference="bootstrap", alternatives=("bootstrap",)
