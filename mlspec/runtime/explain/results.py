@@ -118,8 +118,8 @@ def report_of(found: Explanation, top: int, shift: Shift | None) -> str:
     else:
         value = "" if found.value is None else f" (now {figure(found.value)})"
         how = (
-            f"how much worse {code_span(found.metric)}{value} gets on {grouped(found.rows)} test rows when "
-            f"the input is shuffled, mean ± spread of {found.repeats} shuffles"
+            f"how much worse {code_span(found.metric)}{value} gets on {grouped(found.rows)} test "
+            f"rows when the input is shuffled, mean ± spread of {found.repeats} shuffles"
         )
     lines = [f"# What drives {found.model}", "", f"Importance: {how}.", ""]
     lines += ["| input | importance |", "| --- | --- |"]

@@ -69,7 +69,7 @@ def record_verdict(
         registry.attach(version, METRICS, numbers.encode())
     digest = registry.attach(version, VERDICT, statement)
     changed = registry.set_state(version, STATES[judgement.finding])
-    if not _is_recorded(call, version, digest):
+    if not is_recorded(call, version, digest):
         lifecycle.record(
             call,
             "gate",
@@ -94,8 +94,8 @@ def keep_explanation(registry: Registry, version: Version, package: Path) -> Non
             return
 
 
-def _is_recorded(call: StepCall, version: Version, digest: str) -> bool:
-    """Whether the last verdict on the version in the log is this one."""
+def is_recorded(call: StepCall, version: Version, digest: str) -> bool:
+    """Whether the last verdict on a version in the audit log is the one with a digest."""
     last = None
     for one in audit.records(call.store, call.node.app.name):
         entry = one.entry

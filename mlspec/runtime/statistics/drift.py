@@ -46,8 +46,8 @@ def psi_interval(
     n, m = float(one.sum()), float(other.sum())
     scale = n * m / (n + m)
     freedom = used - 1
-    low = _noncentrality(estimate * scale, freedom, confidence) / scale
-    high = _noncentrality(estimate * scale, freedom, 1 - confidence) / scale
+    low = noncentrality(estimate * scale, freedom, confidence) / scale
+    high = noncentrality(estimate * scale, freedom, 1 - confidence) / scale
     return Interval(
         estimate=estimate,
         low=min(low, estimate),
@@ -80,11 +80,11 @@ def benjamini_hochberg(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return result
 
 
-def _noncentrality(statistic: float, freedom: int, level: float) -> float:
+def noncentrality(statistic: float, freedom: int, level: float) -> float:
     """Return the non-centrality at which P(X <= statistic) = level; 0 when even 0 is too large."""
 
-    def excess(noncentrality: float) -> float:
-        return _below(statistic, freedom, noncentrality) - level
+    def excess(center: float) -> float:
+        return below(statistic, freedom, center) - level
 
     if excess(0.0) <= 0:
         return 0.0
@@ -94,12 +94,13 @@ def _noncentrality(statistic: float, freedom: int, level: float) -> float:
     return _root(excess, top)
 
 
-def _below(statistic: float, freedom: int, noncentrality: float) -> float:
-    if noncentrality < _LARGE:
-        return float(chndtr(statistic, freedom, noncentrality))
+def below(statistic: float, freedom: int, center: float) -> float:
+    """Return P(X <= statistic) of a non-central chi-square with non-centrality `center`."""
+    if center < _LARGE:
+        return float(chndtr(statistic, freedom, center))
     # Sankaran, Biometrika 46 (1959): a power of the statistic is nearly normal.
-    a, b = freedom + noncentrality, freedom + 2 * noncentrality
-    power = 1 - 2 * a * (freedom + 3 * noncentrality) / (3 * b * b)
+    a, b = freedom + center, freedom + 2 * center
+    power = 1 - 2 * a * (freedom + 3 * center) / (3 * b * b)
     spread = b / (a * a)
     half = (power - 1) * (1 - 3 * power)
     middle = 1 + power * spread * (power - 1 - spread * (2 - power) * half / 2)

@@ -8,7 +8,8 @@ share an entity are never treated as independent: with clusters every method is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from mlspec.expr.check import Check, Setting
 from mlspec.expr.metric import Metric
 from mlspec.runtime.metrics import decisions, errors, groups, ranks
 from mlspec.runtime.metrics.arrays import AnyArray, Bools, Floats, truths
-from mlspec.runtime.statistics import auc, means, proportions, weighted
+from mlspec.runtime.statistics import auc, means, proportions, ranktests, weighted
 from mlspec.runtime.statistics.bootstrap import RESAMPLES, bootstrap, seed_of
 from mlspec.runtime.statistics.interval import Interval, Scale, StatisticsError
 from mlspec.runtime.statistics.verdict import Estimate
@@ -81,11 +82,14 @@ def measure(
     if test not in {None, default, *methods.alternatives}:
         raise StatisticsError(f"`{metric.name}` is not tested by `{test}`")
     setting = check.argument if isinstance(check.argument, Setting) else None
-    candidate = _Side(rows, np.asarray(rows.predictions), rows.threshold)
+    candidate = _Side(rows, np.asarray(rows.predictions), rows.threshold, rows.bounds)
     reference = None
     if compared and rows.reference is not None:
-        reference = _Side(rows, np.asarray(rows.reference), rows.reference_threshold)
-    chosen = "bootstrap" if rows.clusters is not None else test or default
+        reference = _Side(
+            rows, np.asarray(rows.reference), rows.reference_threshold, rows.reference_bounds
+        )
+    clustered = rows.clusters is not None and metric.name not in RANKINGS
+    chosen = "bootstrap" if clustered else test or default
     factor = float(check.factor)
     interval = _closed_form(metric.name, setting, chosen, candidate, reference, factor, confidence)
     if interval is None:
@@ -97,11 +101,12 @@ def measure(
     other = None
     if reference is not None:
         other = float(reference.statistic(metric.name, setting)(one)[0])
-    positives = int(candidate.truth.sum()) if candidate.is_binary else None
+    counted = candidate.is_binary and metric.name not in RANKINGS
+    positives = int(candidate.truth.sum()) if counted else None
     return (
         Estimate(
             value=value,
-            n=candidate.n,
+            n=interval.n if metric.name in RANKINGS else candidate.n,
             positives=positives,
             negatives=None if positives is None else candidate.n - positives,
             reference=other,
@@ -113,8 +118,15 @@ def measure(
 class _Side:
     """The predictions of one model on the rows."""
 
-    def __init__(self, rows: Scored, predicted: AnyArray, threshold: float) -> None:
+    def __init__(
+        self,
+        rows: Scored,
+        predicted: AnyArray,
+        threshold: float,
+        bounds: npt.ArrayLike | None = None,
+    ) -> None:
         self.rows = rows
+        self._bounds = bounds
         self.labels = np.asarray(rows.labels)
         self.predicted = predicted
         self._threshold = threshold
@@ -147,6 +159,8 @@ class _Side:
                 return decisions.right(self.labels, self.decided), everything
             case "positive_rate":
                 return truths(self.decided, "decisions"), everything
+            case "coverage":
+                return self._covered(), everything
             case "top_k_accuracy" if setting is not None:
                 k = int(setting.number.value)
                 return decisions.in_top_k(self.labels, self.predicted, k), everything
@@ -154,6 +168,22 @@ class _Side:
                 return truths(self.decided, "decisions"), self.truth
             case _:
                 return None
+
+    def _covered(self) -> Bools:
+        if self._bounds is None:
+            raise StatisticsError("the model gives no interval: `coverage` has no value")
+        low, high = np.asarray(self._bounds, dtype=np.float64).T
+        return errors.covered(self.labels, low, high).astype(np.bool_)
+
+    def of_queries(self, name: str, setting: Setting | None) -> Floats | None:
+        """Return the number of each query, for rankings; in the order of the sorted ids."""
+        function = RANKINGS.get(name)
+        if function is None:
+            return None
+        if self.rows.queries is None:
+            raise StatisticsError(f"`{name}` needs the query of each row")
+        k = self.n if setting is None else int(setting.number.value)
+        return function(self.labels, self.predicted, self.rows.queries, k)
 
     def losses(self, name: str) -> Floats | None:
         """Return the number of each row, for metrics that are its mean."""
@@ -168,6 +198,9 @@ class _Side:
         if hits is not None:
             return weighted.share_within(*hits)
         level = None if setting is None else float(setting.number.value)
+        ranked = self.of_queries(name, setting)
+        if ranked is not None and self.rows.queries is not None:
+            return weighted.per_query(ranked, self.rows.queries)
         match name:
             case "roc_auc":
                 return weighted.roc_auc(self.labels, self.predicted)
@@ -188,13 +221,15 @@ class _Side:
             case "demographic_parity_ratio":
                 return weighted.parity_ratio(self.decided, self.grouping())
             case "demographic_parity_difference":
-                return weighted.by_rows(
-                    groups.demographic_parity_difference, self.decided, self.grouping()
+                return weighted.rate_spread(
+                    self.decided, np.ones(self.n, dtype=np.bool_), self.grouping()
                 )
-            case _ if name in _OF_GROUPS:
-                return weighted.by_rows(
-                    _OF_GROUPS[name], self.labels, self.decided, self.grouping()
-                )
+            case "equal_opportunity_difference" | "equalized_odds_difference":
+                recall = weighted.rate_spread(self.decided, self.truth, self.grouping())
+                if name == "equal_opportunity_difference":
+                    return recall
+                alarms = weighted.rate_spread(self.decided, ~self.truth, self.grouping())
+                return weighted.largest(recall, alarms)
             case _ if name in _OF_DECISIONS:
                 return weighted.by_rows(_OF_DECISIONS[name], self.labels, self.decided)
             case _ if name in _OF_NUMBERS:
@@ -205,7 +240,10 @@ class _Side:
     def grouping(self) -> AnyArray:
         if self.rows.groups is None:
             raise StatisticsError("a metric that compares groups needs the groups of the rows")
-        return np.asarray(self.rows.groups)
+        found = np.asarray(self.rows.groups)
+        if np.unique(found.astype(str)).size < 2:
+            raise StatisticsError("there is one group only: nothing to compare")
+        return found
 
 
 _Metric = Callable[..., float]
@@ -216,10 +254,11 @@ _LOSSES: dict[str, Callable[[AnyArray, AnyArray], Floats]] = {
     "mape": errors.relative_errors,
     "bias": errors.differences,
 }
-_OF_GROUPS: dict[str, _Metric] = {
-    "equalized_odds_difference": groups.equalized_odds_difference,
-    "equal_opportunity_difference": groups.equal_opportunity_difference,
+RANKINGS: dict[str, Callable[[AnyArray, AnyArray, npt.ArrayLike, int], Floats]] = {
+    "ndcg": ranks.ndcg,
+    "map": ranks.mean_average_precision,
 }
+"""Metrics with a number for each query; their rows are queries."""
 _OF_DECISIONS: dict[str, _Metric] = {
     "balanced_accuracy": decisions.balanced_accuracy,
     "mcc": decisions.mcc,
@@ -249,12 +288,15 @@ def _closed_form(
         return auc.auc_difference(
             candidate.labels, candidate.predicted, reference.predicted, confidence, factor
         )
-    losses, hits = candidate.losses(name), candidate.hits(name, setting)
+    ranked = candidate.of_queries(name, setting)
+    losses = candidate.losses(name) if ranked is None else ranked
+    hits = candidate.hits(name, setting)
     if losses is not None:
-        theirs = None if reference is None else reference.losses(name)
-        if theirs is None:
+        if reference is None:
             return means.mean_interval(losses, confidence)
-        return means.paired_t(losses, theirs, confidence, factor)
+        theirs = reference.losses(name) if ranked is None else reference.of_queries(name, setting)
+        compare = ranktests.wilcoxon if test == "wilcoxon" else means.paired_t
+        return compare(losses, [] if theirs is None else theirs, confidence, factor)
     if hits is not None and reference is None:
         hit, base = hits
         return proportions.wilson(int((hit & base).sum()), int(base.sum()), confidence)
@@ -278,24 +320,30 @@ def _paired_shares(hits: tuple[Bools, Bools], other: Bools, confidence: float) -
 
 
 def _parity(side: _Side, confidence: float) -> Interval:
-    """Return the relative risk of the group with the smallest rate and the one with the largest."""
+    """Return the interval of the smallest ratio of two groups' rates.
+
+    Which two groups are farthest apart is itself seen in the rows. The low bound is the smallest
+    of all pairs: the true pair is among them, so it needs no correction. The high bound is the
+    smallest of all pairs at a confidence that is corrected for their number (Bonferroni).
+    """
     group = side.grouping()
     rates = groups.group_rates(side.decided, group)
     value = groups.demographic_parity_ratio(side.decided, group)
-    least, most = int(rates.rates.argmin()), int(rates.rates.argmax())
-    found = proportions.relative_risk(
-        int(rates.hits[least]),
-        int(rates.counts[least]),
-        int(rates.hits[most]),
-        int(rates.counts[most]),
-        confidence,
-    )
-    return replace(
-        found,
-        scale=Scale.VALUE,
+    count = len(rates.names)
+    corrected = 1 - (1 - confidence) / max(1, count * (count - 1) // 2)
+    lows, highs = [], []
+    for one, other in permutations(range(count), 2):
+        hits = (int(rates.hits[one]), int(rates.counts[one]))
+        theirs = (int(rates.hits[other]), int(rates.counts[other]))
+        lows.append(proportions.relative_risk(*hits, *theirs, confidence).low)
+        highs.append(proportions.relative_risk(*hits, *theirs, corrected).high)
+    return Interval(
         estimate=value,
-        low=min(found.low, value),
-        high=max(found.high, value),
+        low=min(*lows, value),
+        high=max(min(highs), value),
+        n=side.n,
+        confidence=confidence,
+        test="log relative risk",
     )
 
 
@@ -310,6 +358,7 @@ def _resampled(
 ) -> Interval:
     statistic = candidate.statistic(name, setting)
     arrays: list[AnyArray] = [candidate.labels, candidate.predicted]
+    is_ranking = name in RANKINGS
     if reference is not None:
         statistic = weighted.difference(statistic, reference.statistic(name, setting), factor)
         arrays.append(reference.predicted)
@@ -317,8 +366,8 @@ def _resampled(
         statistic,
         candidate.n,
         seed=seed_of(*arrays),
-        strata=candidate.labels if candidate.is_binary else None,
-        clusters=candidate.rows.clusters,
+        strata=candidate.labels if candidate.is_binary and not is_ranking else None,
+        clusters=candidate.rows.queries if is_ranking else candidate.rows.clusters,
         resamples=resamples,
         confidence=confidence,
         scale=Scale.VALUE if reference is None else Scale.DIFFERENCE,

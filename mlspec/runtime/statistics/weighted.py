@@ -112,6 +112,48 @@ def parity_ratio(decisions: npt.ArrayLike, groups: npt.ArrayLike) -> Statistic:
     return statistic
 
 
+def rate_spread(hits: npt.ArrayLike, rows: npt.ArrayLike, groups: npt.ArrayLike) -> Statistic:
+    """Return the largest share of hits among chosen rows of a group minus the smallest.
+
+    Args:
+        hits, rows: shape (n,), 0 and 1; see `share_within`. groups: shape (n,).
+    """
+    hit, row, group = truths(hits, "decisions"), truths(rows, "rows"), known(groups, "groups")
+    same_length("decisions, rows and groups", hit, row, group)
+    shares = [share_within(hit, row & (group == name)) for name in np.unique(group)]
+
+    def statistic(weights: Floats) -> Floats:
+        rates = np.array([share(weights) for share in shares])
+        return np.asarray(rates.max(axis=0) - rates.min(axis=0), dtype=np.float64)
+
+    return statistic
+
+
+def largest(*statistics: Statistic) -> Statistic:
+    """Return the largest of several statistics."""
+    return lambda weights: np.asarray(
+        np.max([one(weights) for one in statistics], axis=0), dtype=np.float64
+    )
+
+
+def per_query(values: npt.ArrayLike, queries: npt.ArrayLike) -> Statistic:
+    """Return the mean of a number per query; a query counts as often as its first row.
+
+    Args:
+        values: shape (q,), in the order of the sorted ids. queries: shape (n,), drawn as a whole.
+    """
+    array, first = (
+        numbers(values, "values"),
+        np.unique(known(queries, "queries"), return_index=True)[1],
+    )
+
+    def statistic(weights: Floats) -> Floats:
+        counts = weights[:, first]
+        return _quotient(counts @ array, counts.sum(axis=1))
+
+    return statistic
+
+
 def difference(candidate: Statistic, reference: Statistic, factor: float = 1.0) -> Statistic:
     """Return candidate - factor x reference on the same resampled rows."""
     return lambda weights: candidate(weights) - factor * reference(weights)

@@ -174,14 +174,14 @@ def test_psi_interval__the_null_quantile_of_the_design(m, expected):
     scale = m * 10_000 / (m + 10_000)
     statistic = scipy.stats.chi2.ppf(0.99, 9)
     assert statistic / scale == pytest.approx(expected, abs=5e-5)
-    assert drift._noncentrality(statistic * 0.999, 9, 0.99) == 0
-    assert drift._noncentrality(statistic * 1.001, 9, 0.99) > 0
+    assert drift.noncentrality(statistic * 0.999, 9, 0.99) == 0
+    assert drift.noncentrality(statistic * 1.001, 9, 0.99) > 0
 
 
 @pytest.mark.parametrize("statistic", [0.5, 9.0, 60.0, 900.0, 25_000.0, 400_000.0])
 @pytest.mark.parametrize("level", [0.05, 0.95])
 def test_psi_interval__turns_the_distribution_of_scipy_around(statistic, level):
-    found = drift._noncentrality(statistic, 9, level)
+    found = drift.noncentrality(statistic, 9, level)
     if found:
         assert scipy.stats.ncx2.cdf(statistic, 9, found) == pytest.approx(level, abs=2e-4)
     else:

@@ -166,3 +166,89 @@ def test_gate__an_equal_candidate_passes_with_a_margin_and_not_without():
             judge(check, *measure(check, METRICS["roc_auc"], rows), METRICS["roc_auc"]).finding
         )
     assert findings == [Finding.INCONCLUSIVE, Finding.PASS, Finding.FAIL]
+
+
+QUERIES = np.repeat(np.arange(50), 8)
+RELEVANT = (RNG.random(N) < 0.3).astype(int)
+GOOD = RELEVANT + RNG.normal(0, 0.7, N)
+POOR = RELEVANT + RNG.normal(0, 3.0, N)
+RANKED = Scored(labels=RELEVANT, predictions=GOOD, reference=POOR, queries=QUERIES)
+
+
+@pytest.mark.parametrize(
+    ("term", "function"), [("ndcg(k=5)", ranks.ndcg), ("map(k=5)", ranks.mean_average_precision)]
+)
+def test_measure__rankings_are_means_over_queries(term, function):
+    values = function(RELEVANT, GOOD, QUERIES, 5)
+    estimate, interval = run(f"{term} >= 0.5", RANKED)
+    assert (estimate.value, estimate.n, estimate.positives) == (
+        pytest.approx(values.mean()),
+        50,
+        None,
+    )
+    assert interval.test == "t interval"
+    against = values - function(RELEVANT, POOR, QUERIES, 5)
+    _, paired = run(f"{term} > champion", RANKED)
+    assert (paired.test, paired.n) == ("paired t", 50)
+    assert paired.estimate == pytest.approx(against.mean())
+    _, drawn = run(f"{term} > champion", RANKED, test="bootstrap")
+    assert drawn.test == "paired bootstrap, clustered"
+    assert drawn.estimate == pytest.approx(against.mean())
+    assert drawn.low == pytest.approx(paired.low, abs=0.2 * (paired.high - paired.low))
+
+
+def test_measure__rankings_need_queries():
+    with pytest.raises(StatisticsError, match="needs the query of each row"):
+        run("ndcg(k=5) >= 0.5", Scored(labels=RELEVANT, predictions=GOOD))
+
+
+def test_measure__coverage_is_a_share_of_rows():
+    bounds = np.stack([NEAR - 1.645, NEAR + 1.645], axis=1)
+    rows = Scored(labels=TARGET, predictions=NEAR, bounds=bounds)
+    estimate, interval = run("coverage(level=90%) >= 0.8", rows)
+    assert interval.test == "Wilson interval"
+    assert estimate.value == errors.coverage(TARGET, NEAR - 1.645, NEAR + 1.645)
+    both = Scored(
+        labels=TARGET, predictions=NEAR, reference=FAR, bounds=bounds,
+        reference_bounds=np.stack([FAR - 1, FAR + 1], axis=1),
+    )  # fmt: skip
+    assert run("coverage(level=90%) > champion", both)[1].low > 0
+    with pytest.raises(StatisticsError, match="gives no interval"):
+        run("coverage(level=90%) >= 0.8", NUMBERS)
+
+
+def test_measure__wilcoxon_where_the_check_asks_for_it():
+    rows = Scored(labels=TARGET, predictions=NEAR, reference=FAR)
+    _, interval = run("mae <= champion", rows, test="wilcoxon")
+    assert interval.test == "Wilcoxon signed rank"
+    assert interval.high < 0
+
+
+def test_measure__positive_rate():
+    estimate, interval = run("positive_rate >= 0.1", BINARY)
+    assert (estimate.value, interval.test) == (SAID.mean(), "Wilson interval")
+
+
+def test_measure__one_group_is_nothing_to_compare():
+    rows = Scored(labels=LABELS, predictions=ONE, groups=np.full(N, "a"))
+    for name in (
+        "demographic_parity_ratio",
+        "demographic_parity_difference",
+        "equalized_odds_difference",
+    ):
+        with pytest.raises(StatisticsError, match="one group only"):
+            run(f"{name} >= 0.8", rows)
+
+
+def test_measure__smallest_ratio_of_many_groups_covers():
+    """Five groups: the pair that looks worst is chosen by the rows, the bounds must know that."""
+    random = np.random.default_rng(11)
+    group = np.repeat(["a", "b", "c", "d", "e"], 300)
+    rates = np.repeat([0.32, 0.40, 0.40, 0.40, 0.40], 300)
+    misses = np.zeros(2)
+    for _ in range(300):
+        said = random.random(1500) < rates
+        rows = Scored(labels=said, predictions=said, groups=group)
+        _, interval = run("demographic_parity_ratio >= 0.8", rows)
+        misses += [interval.low > 0.8, interval.high < 0.8]
+    assert (misses / 300).max() <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
