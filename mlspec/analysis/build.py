@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 
 from mlspec.analysis.catalogue import Catalogue
+from mlspec.analysis.derive.earlier import earlier_environment
 from mlspec.analysis.derive.facts import FactContext
 from mlspec.analysis.derive.pipelines import derive
 from mlspec.analysis.derive.steps import DeriveContext
@@ -114,7 +115,11 @@ def _derived(
     )
     name = place.name if place is not None else DEFAULT_ENVIRONMENT
     ctx = DeriveContext(
-        facts=facts, environment=name, compute=context.compute, constants=context.constants
+        facts=facts,
+        environment=name,
+        compute=context.compute,
+        constants=context.constants,
+        earlier=earlier_environment(context, place, found),
     )
     return derive(ctx, explicit, found)
 

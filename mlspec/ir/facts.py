@@ -305,6 +305,19 @@ class RegistryFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierFacts:
+    """The environment that comes before, whose champions are delivered to this one.
+
+    Attributes:
+        store: its address; None: the same store as here.
+    """
+
+    environment: str
+    registry: RegistryFacts = RegistryFacts()
+    store: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFacts:
     """What governs: the profile, and how records are signed."""
 
@@ -340,6 +353,7 @@ class Node:
         script, words: a program of the user's that the step calls for each model (`evaluate.run`):
             a Bash script that reads `MLSPEC_INPUTS_MODEL`, `MLSPEC_INPUTS_DATA` and
             `MLSPEC_OUTPUTS_SCORES`, or words in which `${inputs.model}` and so on are replaced.
+        earlier: where a `deliver` step takes the champion from.
         table: format of plain tables for the user's programs: `csv`, `parquet`, …
     """
 
@@ -362,3 +376,4 @@ class Node:
     script: str | None = None
     words: tuple[str, ...] = ()
     table: str = "csv"
+    earlier: EarlierFacts | None = None

@@ -28,6 +28,8 @@ class Kind(Enum):
     """Searches for parameters, on training and validation rows."""
     TRAIN = "train"
     """Makes a model."""
+    DELIVER = "deliver"
+    """Brings a champion, with its verdict, from the environment that comes before."""
     FETCH = "fetch"
     """Brings a model that was made elsewhere: a `source`, or another pipeline's output."""
     COMBINE = "combine"

@@ -92,7 +92,11 @@ def app_facts(context: FactContext) -> AppFacts:
 
 def registry_facts(context: FactContext) -> RegistryFacts:
     """Return where versions are kept: in the store, unless a target says otherwise."""
-    choice = context.targets.get("registry")
+    return registry_of(context.targets.get("registry"))
+
+
+def registry_of(choice: TargetChoice | None) -> RegistryFacts:
+    """Return the facts of a choice of registry."""
     if choice is None:
         return RegistryFacts()
     settings = dict(choice.settings)

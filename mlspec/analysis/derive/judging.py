@@ -16,6 +16,7 @@ from mlspec.analysis.derive.making import base_of, known_member
 from mlspec.analysis.derive.steps import (
     input_of,
 )
+from mlspec.ir.facts import EarlierFacts
 from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Script,
@@ -130,6 +131,8 @@ def judge(
     version: Made | None,
     package: Made | None,
     written: StepInput | None = None,
+    earlier: Made | None = None,
+    before: EarlierFacts | None = None,
 ) -> Made:
     """Add the gate and return where its verdict is.
 
@@ -137,10 +140,16 @@ def judge(
         line: the pipeline. scores: of the models; None when `written` metrics are believed.
         version: what is judged; None: nothing is registered. package: of that version.
         written: metrics that a step of the user's wrote.
+        earlier: verdict of the environment `before`, which is accepted for the same digest.
     """
     promote, catalogue = line.model.promote, line.ctx.facts.catalogue
     at = (promote.at / "checks").key() if promote is not None else line.model.at
-    given = (("scores", scores), ("version", version), ("package", package))
+    given = (
+        ("scores", scores),
+        ("version", version),
+        ("package", package),
+        ("earlier", earlier),
+    )
     facts = line.facts(line.model)
     step = line.add(
         Kind.GATE,
@@ -152,6 +161,7 @@ def judge(
         ),
         outputs=("verdict",),
         written="written" if written is not None else None,
+        earlier=before,
         metrics=metric_facts(facts.checks, catalogue),
         secrets=registry_secrets(line),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mlspec.analysis.derive.deliver import deliver_model
 from mlspec.analysis.derive.judging import (
     evaluate_models,
     explain_model,
@@ -41,7 +42,8 @@ def model_pipeline(
         model: the model. ctx: the nouns. found: where problems go.
     """
     made = [_pipeline(model, ctx, found, judged=False)]
-    if model.retrain is not None and model.retrain.trigger.pull_request is not None:
+    made_here = ctx.earlier is None
+    if made_here and model.retrain is not None and model.retrain.trigger.pull_request is not None:
         made.append(_pipeline(model, ctx, [], judged=True))
     return tuple(made)
 
@@ -57,7 +59,10 @@ def _pipeline(
     catalogue = ctx.facts.catalogue
     name = f"check-{pipeline_id(model.id)}" if judged else pipeline_id(model.id)
     line = Line(id=name, model=model, ctx=ctx, judged=judged, found=found)
-    _fill(line)
+    if ctx.earlier is None or model.source is not None:
+        _fill(line)
+    else:
+        deliver_model(line, ctx.earlier)
     owner = model.owner or catalogue.spec.app.owner
     role = ctx.facts.roles.get(owner.text) if owner is not None else None
     return Pipeline(
@@ -72,7 +77,7 @@ def _pipeline(
 
 
 def _triggers(model: ModelSpec, ctx: DeriveContext, *, judged: bool) -> Triggers:
-    if model.retrain is None:
+    if model.retrain is None or ctx.earlier is not None:
         return Triggers(at=model.at)
     catalogue = ctx.facts.catalogue
     found = build_triggers(model.retrain.trigger, catalogue.data, catalogue.models, [])

@@ -36,6 +36,7 @@ def derive(
         for pipeline in model_pipeline(model, ctx, found)
     ]
     read = set(_read(explicit, made))
+    read.update(one for model in catalogue.nouns.models for one in catalogue.event_data(model))
     made += [
         data_pipeline(noun.id, ctx)
         for noun in catalogue.nouns.data

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from mlspec.analysis.derive.facts import FactContext, app_facts, policy_facts, registry_facts
 from mlspec.analysis.settings import image_of, merge_settings
 from mlspec.analysis.texts import resolve_constants
-from mlspec.ir.facts import NODE_VARIABLE, Node
+from mlspec.ir.facts import NODE_VARIABLE, EarlierFacts, Node
 from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Action,
@@ -39,6 +39,7 @@ _RUN: Mapping[Kind, tuple[str, ...]] = {
     Kind.SNAPSHOT: ("date",),
     Kind.VALIDATE: ("date", "store"),
     Kind.FEATURES: ("date",),
+    Kind.DELIVER: ("store", "date"),
     Kind.FETCH: ("store",),
     Kind.EVALUATE: ("store",),
     Kind.EXPLAIN: ("store",),
@@ -53,12 +54,17 @@ _RUN: Mapping[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeriveContext:
-    """What all derived steps share."""
+    """What all derived steps share.
+
+    Attributes:
+        earlier: the environment whose champions are delivered here; None: models are made here.
+    """
 
     facts: FactContext
     environment: str
     compute: Compute | None
     constants: Mapping[str, str]
+    earlier: EarlierFacts | None = None
 
     @property
     def app(self) -> str:

@@ -1,4 +1,4 @@
-"""ML305: the proof that no model reaches live traffic without its approval."""
+"""ML305, ML310: the way of a model to live traffic, and from one environment to the next."""
 
 from __future__ import annotations
 
@@ -6,4 +6,9 @@ from mlspec.diagnostics.model import Code
 
 APPROVAL_DOMINANCE = Code(
     "ML305", "approval-dominance", "a way from a model to live traffic without its approval"
+)
+DELIVERY_UNREACHABLE = Code(
+    "ML310",
+    "delivery-unreachable",
+    "an environment gets its models from a registry that it cannot reach",
 )

@@ -1,8 +1,8 @@
 """`mlspec step gate`: the candidate's scores and the checks of the model become a verdict.
 
 Inputs: `scores` (folder; optional when a user's step wrote the numbers), `version` (JSON of the
-registered candidate), `package` (optional: folder whose `package.json` names the data), and the
-metrics of a user's step under the name that the node gives. Output: `verdict`, a folder with
+registered candidate; without it nothing is recorded), `package` (optional: folder whose
+`package.json` names the data), `earlier` (a verdict that is accepted instead), and the metrics of a user's step under the name that the node gives. Output: `verdict`, a folder with
 `verdict.json` (schemas/output/verdict.v1.schema.json) and `report.md`. Exit codes: 0 pass, or
 inconclusive where the spec says `ask`; 10 fail; 11 inconclusive. The verdict is recorded whatever
 it is, so that people can ask why.
@@ -18,6 +18,7 @@ from typing import Any
 
 from mlspec.ir.facts import ModelFacts
 from mlspec.runtime.digests import digest_of_file
+from mlspec.runtime.judging.accepting import accept
 from mlspec.runtime.judging.candidate import Case, judge_candidate
 from mlspec.runtime.judging.document import Subject, bytes_of, document_of, report_of
 from mlspec.runtime.judging.known import read_written
@@ -45,7 +46,10 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     now = now or datetime.now(UTC)
     model = lifecycle.model_of(call)
     registry = lifecycle.registry_of(call)
-    version = lifecycle.read_version(call, registry)
+    # On a pull request nothing is registered: the candidate is judged, and that is all.
+    version = lifecycle.read_version(call, registry) if "version" in call.inputs else None
+    if version is not None and call.inputs.get("earlier") is not None:
+        return accept(call, registry, version, now)
     written_at = _optional(call, call.node.written) if call.node.written else None
     scores = _scores(call, model, needed=written_at is None)
     case = Case(
@@ -58,15 +62,16 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
         regulated=call.node.policy.profile == "regulated",
     )
     judgement = judge_candidate(case)
-    subject = _subject(call, version, now)
+    subject = _subject(call, version, scores, now)
     statement = bytes_of(document_of(judgement, subject))
     with whole_folder(call.output("verdict")) as folder:
         (folder / "verdict.json").write_bytes(statement)
         (folder / "report.md").write_text(report_of(judgement, subject), "utf-8")
-    package = _optional(call, "package")
-    if package is not None:
-        keep_explanation(registry, version, package)
-    record_verdict(call, registry, version, judgement, statement, now)
+    if version is not None:
+        package = _optional(call, "package")
+        if package is not None:
+            keep_explanation(registry, version, package)
+        record_verdict(call, registry, version, judgement, statement, now)
     return exit_of(judgement)
 
 
@@ -89,13 +94,19 @@ def _optional(call: StepCall, name: str) -> Path | None:
     return call.input(name) if call.inputs.get(name) is not None else None
 
 
-def _subject(call: StepCall, version: Version, now: datetime) -> Subject:
+def _subject(
+    call: StepCall, version: Version | None, scores: Scores | None, now: datetime
+) -> Subject:
     node = call.node
+    unregistered = ""
+    if version is None and scores is not None:
+        candidate = scores.models.get("candidate")
+        unregistered = str(candidate.facts.get("digest") or "") if candidate is not None else ""
     return Subject(
         step=node.step,
-        name=version.model,
-        version=str(version.number),
-        sha256=version.digest,
+        name=lifecycle.model_of(call).id,
+        version="" if version is None else str(version.number),
+        sha256=unregistered if version is None else version.digest,
         spec=node.spec,
         environment=node.environment,
         inputs=_inputs(call),
