@@ -29,6 +29,7 @@ from mlspec.yamlio.nodes import Document
 
 _LATER = ("serving", "monitors", "kpis")
 _LATER_IN_DATA = ("retain",)
+_LATER_IN_RETRAIN = ("cooldown", "limit")
 _LATER_IN_FEATURES = ("online", "trigger", "schedule", "engine")
 _LATER_TARGETS = ("serving", "features", "metrics", "infra")
 
@@ -70,6 +71,11 @@ def _later(root: Cursor) -> Iterator[tuple[str, Origin]]:
             yield noun, (root.at / noun).key()
     holders = (
         *((f"data.{name}", item, _LATER_IN_DATA) for name, item in root.entries("data")),
+        *(
+            (f"models.{name}.retrain", retrain, _LATER_IN_RETRAIN)
+            for name, item in root.entries("models")
+            if (retrain := item.get("retrain")) is not None
+        ),
         *(
             (f"features.{name}", item, _LATER_IN_FEATURES)
             for name, item in root.entries("features")

@@ -13,7 +13,8 @@ from mlspec.analysis.derive.steps import DeriveContext
 from mlspec.diagnostics.codes.names import RESERVED_NAME
 from mlspec.diagnostics.model import Diagnostic, Label, has_errors
 from mlspec.ir.graph import topological_order
-from mlspec.ir.model import DataInput, Pipeline
+from mlspec.ir.kinds import Kind
+from mlspec.ir.model import Pipeline
 from mlspec.spec.nouns import ModelSpec
 
 
@@ -35,12 +36,13 @@ def derive(
         if has_pipeline(model, catalogue)
         for pipeline in model_pipeline(model, ctx, found)
     ]
-    read = set(_read(explicit, made))
-    read.update(one for model in catalogue.nouns.models for one in catalogue.event_data(model))
+    checked = set(_checked((*explicit, *made)))
+    # Where models are delivered, their data is checked where they are made.
+    checked.update(one for model in catalogue.nouns.models for one in catalogue.event_data(model))
     made += [
         data_pipeline(noun.id, ctx)
         for noun in catalogue.nouns.data
-        if noun.id not in read and (noun.checks or catalogue.columns(noun.id))
+        if noun.id not in checked and (noun.checks or catalogue.columns(noun.id))
     ]
     _check_names(explicit, made, found)
     if has_errors(found):
@@ -97,15 +99,11 @@ def _used(catalogue: Catalogue) -> set[str]:
     return found
 
 
-def _read(explicit: tuple[Pipeline, ...], derived: list[Pipeline]) -> Iterator[str]:
-    """Yield the data nouns that some pipeline reads or writes."""
-    for pipeline in explicit:
-        for step in pipeline.all_steps:
-            yield from (item.data for item in step.inputs if isinstance(item, DataInput))
-            yield from (item.data for item in step.outputs if item.data is not None)
-    for pipeline in derived:
+def _checked(pipelines: tuple[Pipeline, ...]) -> Iterator[str]:
+    """Yield the data nouns whose contract some pipeline checks."""
+    for pipeline in pipelines:
         for step in pipeline.steps:
-            if step.subject.startswith("data."):
+            if step.kind is Kind.VALIDATE:
                 yield step.subject.removeprefix("data.")
 
 

@@ -2,10 +2,11 @@
 
 Inputs: `scores` (folder; optional when a user's step wrote the numbers), `version` (JSON of the
 registered candidate; without it nothing is recorded), `package` (optional: folder whose
-`package.json` names the data), `earlier` (a verdict that is accepted instead), and the metrics of a user's step under the name that the node gives. Output: `verdict`, a folder with
-`verdict.json` (schemas/output/verdict.v1.schema.json) and `report.md`. Exit codes: 0 pass, or
-inconclusive where the spec says `ask`; 10 fail; 11 inconclusive. The verdict is recorded whatever
-it is, so that people can ask why.
+`package.json` names the data), `earlier` (a verdict that is accepted instead), and the metrics of
+a user's step under the name that the node gives. Output: `verdict`, a folder with `verdict.json`
+(schemas/output/verdict.v1.schema.json) and `report.md`. Exit codes: 0 pass, or inconclusive where
+the spec says `ask`; 10 fail; 11 inconclusive. The verdict is recorded whatever it is, so that
+people can ask why.
 """
 
 from __future__ import annotations
