@@ -173,8 +173,11 @@ def _resampled(
     random = np.random.default_rng(seed)
     first = random.multinomial(n, one / n, resamples) / n
     second = random.multinomial(m, other / m, resamples) / m
-    basic = 2 * estimate - distance(first, second)
-    low, high = np.quantile(basic, [1 - confidence, confidence])
+    drawn = distance(first, second)
+    basic = 2 * estimate - drawn
+    low = np.quantile(basic, 1 - confidence)
+    # Near no distance at all the basic upper bound falls short; the percentile one does not.
+    high = max(np.quantile(basic, confidence), np.quantile(drawn, confidence))
     interval = Interval(
         estimate=estimate,
         low=min(max(0.0, float(low)), estimate),
