@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import sys
 import sysconfig
@@ -230,9 +231,14 @@ def _forget_other_project(top: str, project: Path) -> None:
 
 
 def _inside(place: Path, project: Path) -> bool:
-    """Whether a file is the project's: below its folder, and not installed there."""
-    place = place.resolve()
-    return place.is_relative_to(project) and not _INSTALLED & set(place.parts)
+    """Whether a file is the project's: below its folder, and not installed there.
+
+    A step's workspace is a folder of links to the checkout (docs/adr/0002): what the project's
+    own links lead to is the project's.
+    """
+    named, real = Path(os.path.abspath(place)), place.resolve()  # noqa: PTH100  links are kept
+    inside = named.is_relative_to(project) or real.is_relative_to(project)
+    return inside and not _INSTALLED & set(real.parts)
 
 
 def _is_users(filename: str) -> bool:
