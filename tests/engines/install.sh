@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real engines and validators that judge emitted artifacts.
-# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [documents] [bench] (default: all but bench)
+# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [documents] [mlflow] [bench] (default: all but bench)
 # Everything lands below $MLSPEC_ENGINES (default: ~/.cache/mlspec-engines); a stamp file makes each part idempotent.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,6 +45,8 @@ part_documents() {
     openlineage-python==1.54.0 huggingface_hub==2.4.0 open-data-contract-standard==3.1.2
 }
 
+part_mlflow() { venv_part mlflow mlflow==3.17.2; }
+
 part_bench() { venv_part bench kfp==2.17.0 "hera[yaml]"; }
 
 part_node() {
@@ -76,6 +78,6 @@ part_kustomize() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc documents node argo kustomize)
+[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc documents mlflow node argo kustomize)
 for part in "${parts[@]}"; do "part_$part"; done
 echo "engines: ready in $root" >&2

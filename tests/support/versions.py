@@ -58,6 +58,7 @@ def call(
     people: str | None = None,
     store: str = "",
     commit: str = "",
+    registry: RegistryFacts | None = None,
 ) -> StepCall:
     """Make a call as the engines make it, in folders below `tmp_path`."""
     project = tmp_path / "project"
@@ -73,7 +74,7 @@ def call(
         app=AppFacts(name="shop"),
         spec=spec,
         model=ModelFacts(id="ctr", task="binary", approvals=approvals, inconclusive=inconclusive),
-        registry=RegistryFacts(people=people),
+        registry=registry or RegistryFacts(people=people),
         policy=PolicyFacts(profile=profile),
     )
     return StepCall(

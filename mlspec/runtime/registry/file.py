@@ -72,7 +72,7 @@ class FileRegistry:
             environment: whose versions these are.
         """
         self._blobs = root / "blobs" / "sha256"
-        self._models = root / _safe(environment) / "models"
+        self._models = root / safe_name(environment) / "models"
 
     # -------------------------------------------------------------- reading
 
@@ -120,13 +120,13 @@ class FileRegistry:
 
     def register(self, draft: Draft, package: Path) -> Version:
         """Make a version of a package folder."""
-        files = _files(package)
+        files = files_of_package(package)
         digest = digest_of_files(files)
         with self._locked(draft.model):
             standing = self._standing(draft.model)
             known = next((one for one in self.versions(draft.model) if one.digest == digest), None)
             if known is not None:
-                _check_same(known, draft)
+                check_same(known, draft)
                 return known
             for path, hexadecimal in files.items():
                 self._keep(package / path, hexadecimal)
@@ -141,7 +141,7 @@ class FileRegistry:
                 "facts": dict(draft.facts),
                 "files": files,
             }
-            disk.write_durably(self._path(draft.model, number), _json(document))
+            disk.write_durably(self._path(draft.model, number), json_bytes(document))
             self._commit(
                 draft.model,
                 _Standing(
@@ -173,7 +173,9 @@ class FileRegistry:
             then = next_state(current, state)
             if then is not current.state:
                 states = {**standing.states, version.number: then}
-                self._commit(version.model, replace(standing, states=states))
+                gone = version.number if then is State.ARCHIVED else None
+                aliases = {alias: n for alias, n in standing.aliases.items() if n != gone}
+                self._commit(version.model, _Standing(aliases=aliases, states=states))
             return replace(current, state=then)
 
     def promote(self, version: Version) -> Version | None:
@@ -222,13 +224,13 @@ class FileRegistry:
     # -------------------------------------------------------------- files
 
     def _folder(self, model: str) -> Path:
-        return self._models / _safe(model)
+        return self._models / safe_name(model)
 
     def _path(self, model: str, number: int) -> Path:
         return self._folder(model) / "versions" / f"{number}.json"
 
     def _attachments(self, version: Version, kind: str) -> Path:
-        return self._folder(version.model) / "attachments" / str(version.number) / _safe(kind)
+        return self._folder(version.model) / "attachments" / str(version.number) / safe_name(kind)
 
     def _attached(self, version: Version, kind: str) -> list[Path]:
         folder = self._attachments(version, kind)
@@ -262,7 +264,7 @@ class FileRegistry:
             "aliases": dict(sorted(standing.aliases.items())),
             "states": {str(n): state.value for n, state in sorted(standing.states.items())},
         }
-        disk.write_durably(self._folder(model) / "aliases.json", _json(document))
+        disk.write_durably(self._folder(model) / "aliases.json", json_bytes(document))
 
     def _version(self, model: str, number: int, state: State) -> Version:
         found = self._document(model, number)
@@ -304,7 +306,12 @@ class FileRegistry:
         disk.sync_folder(blob.parent)
 
 
-def _files(package: Path) -> dict[str, str]:
+def files_of_package(package: Path) -> dict[str, str]:
+    """Return the digests of the files of a package; refuse what is none.
+
+    Raises:
+        RegistryError: it is missing, empty, or holds a link.
+    """
     if not package.is_dir():
         raise RegistryError(f"there is no package at `{package.name}`")
     for path in package.rglob("*"):
@@ -332,8 +339,12 @@ def _copy(source: Path, target: Path, *, durable: bool = False) -> str:
     return digest.hexdigest()
 
 
-def _check_same(known: Version, draft: Draft) -> None:
-    """Refuse the same package with another story of how it was made."""
+def check_same(known: Version, draft: Draft) -> None:
+    """Refuse the same package with another story of how it was made.
+
+    Raises:
+        RegistryError: with what differs.
+    """
     differing = sorted(
         name
         for name in {*known.provenance, *draft.provenance}
@@ -357,11 +368,17 @@ def _read(path: Path) -> dict[str, Any]:
     raise RegistryError(f"`{path}` was written by a newer mlspec", help="update mlspec")
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
+def json_bytes(document: Mapping[str, Any]) -> bytes:
+    """Return the same bytes for the same JSON data."""
     return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """Return a name that can be one of a file and of a registered model.
+
+    Raises:
+        RegistryError: it cannot.
+    """
     if not _NAME.fullmatch(name):
         raise RegistryError(f"`{name}` cannot be a name in a registry")
     return name

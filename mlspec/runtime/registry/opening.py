@@ -26,6 +26,10 @@ def open_registry(
     Raises:
         RegistryError: the registry cannot be used so.
     """
+    if facts.kind == "mlflow":
+        from mlspec.runtime.registry.mlflow import open_mlflow
+
+        return open_mlflow(facts, app, environment, environ)
     if facts.kind != "file":
         raise RegistryError(f"there is no registry `{facts.kind}`", help="use file or mlflow")
     folder = store_folder(facts.uri or store, what="the registry `file`")
