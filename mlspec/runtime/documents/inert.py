@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 _ALWAYS = re.compile(r"([\\`*\[\]{}|~$!#])")
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_START = re.compile(r"^(\s*)([-+=>]|\d+(?=[.)]))")
+_START = re.compile(r"^(\s*)(-(?=[\s-]|$)|\+(?=\s|$)|[=>]|\d+(?=[.)](?:\s|$)))")
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )

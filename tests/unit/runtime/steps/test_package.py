@@ -22,7 +22,7 @@ from mlspec.runtime.metrics.shift import binned, psi
 from mlspec.runtime.models.predictor import load_model
 from mlspec.runtime.packaging.smoke import smoke_test
 from mlspec.runtime.rows.folder import read_rows, write_rows
-from mlspec.runtime.steps import package, train
+from mlspec.runtime.steps import evaluate, package, train
 from mlspec.runtime.steps.contract import StepError, StepExit
 from tests.support import score_tables
 from tests.support.training import call, model, project, rows
@@ -311,3 +311,41 @@ def test_smoke_test__a_process_that_dies(made, built, tmp_path):
     shutil.rmtree(broken / "model")
     with pytest.raises(StepError, match="no model"):
         smoke_test(broken, built[0], os.environ)
+
+
+ESTIMATORS = """
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+def multiclass(features, label):
+    return LogisticRegression(max_iter=500).fit(features, label)
+
+def regression(features, label):
+    return LinearRegression().fit(features, label)
+"""
+
+
+class NoVersions:
+    """A registry in which nothing is registered."""
+
+    def find(self, name, reference):
+        return None
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_package__of_what_evaluate_wrote(tmp_path, task):
+    home = project(tmp_path / "home", train=ESTIMATORS)
+    write_rows(tmp_path / "train", rows(300, task, seed=1))
+    write_rows(tmp_path / "test", rows(150, task, seed=2))
+    told = model(task, entrypoint=f"own.train:{task}")
+    inputs = {name: tmp_path / name for name in ("train", "test")}
+    place = tmp_path / "model"
+    train.run(call(Kind.TRAIN, told, home, {"train": inputs["train"]}, {"model": place}))
+    inputs |= {"model": place}
+    of_step = call(Kind.EVALUATE, told, home, inputs, {"scores": tmp_path / "scores"})
+    evaluate.evaluate(of_step, NoVersions(), load_model)
+    inputs |= {"scores": tmp_path / "scores"}
+    of_step = call(Kind.PACKAGE, told, home, inputs, {"package": tmp_path / "package"})
+    assert package.run(of_step) is StepExit.OK
+    wanted = {"multiclass": {"accuracy", "balanced_accuracy"}, "regression": {"rmse", "mae", "r2"}}
+    assert wanted[task] <= set(load(tmp_path / "package" / "package.json")["metrics"])
+    assert pq.read_table(tmp_path / "package" / "sample.parquet").num_rows == 100
