@@ -1,0 +1,1 @@
+"""Models that were made elsewhere: brought, recognised, and put into a model folder."""
