@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlspec.cli.console import err
 from mlspec.cli.exits import Exit
 
+if TYPE_CHECKING:
+    from mlspec.ir.facts import Node
+
 
 def step(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What to do, such as `train`.")],
     given: Annotated[
         list[str] | None,
-        typer.Option("--in", metavar="NAME=PATH", help="An input; an empty path: there is none."),
+        typer.Option(
+            "--in",
+            metavar="NAME=PATH",
+            help="An input; an empty path: there is none; or an address.",
+        ),
     ] = None,
     wanted: Annotated[
         list[str] | None, typer.Option("--out", metavar="NAME=PATH", help="An output.")
@@ -29,42 +37,14 @@ def step(
     The node (what to do it with) is read from MLSPEC_NODE. Exit codes: 0 done or passed, 10 the
     gate says no, 11 inconclusive, 12 an approval is pending, 75 temporary, try again.
     """
-    from mlspec.ir.facts import NODE_VARIABLE
-    from mlspec.ir.kinds import Kind
-    from mlspec.ir.node import NodeError, read_node
-    from mlspec.runtime.steps.contract import StepCall, StepError
+    from mlspec.runtime.steps.contract import StepError
 
-    inputs = {name: Path(path) if path else None for name, path in _pairs(given, "--in").items()}
-    outputs = {name: Path(path) for name, path in _pairs(wanted, "--out").items()}
-    text = os.environ.get(NODE_VARIABLE)
-    if not text:
-        err(f"error: {NODE_VARIABLE} is not set; `mlspec run models.NAME` runs a model's steps")
-        raise typer.Exit(Exit.USAGE)
-    try:
-        node = read_node(text)
-        if node.kind is not Kind(kind):
-            err(f"error: the node is one of `{node.kind.value}`, not of `{kind}`")
-            raise typer.Exit(Exit.USAGE)
-    except (NodeError, ValueError) as error:
-        err(f"error: {error}")
-        raise typer.Exit(Exit.USAGE) from None
-    call = StepCall(
-        node=node,
-        inputs=inputs,
-        outputs=outputs,
-        store=os.environ.get("MLSPEC_RUN_STORE", ""),
-        project=Path.cwd(),
-        run_id=os.environ.get("MLSPEC_RUN_ID", ""),
-        run_date=os.environ.get("MLSPEC_RUN_DATE", ""),
-        actor=os.environ.get("MLSPEC_RUN_ACTOR", ""),
-        approvals=os.environ.get("MLSPEC_RUN_APPROVALS", ""),
-        commit=os.environ.get("MLSPEC_RUN_COMMIT", ""),
-    )
-    project = str(call.project)
+    node = _node(kind)
+    project = str(Path.cwd())
     if project not in sys.path:
         sys.path.insert(0, project)  # the user's functions are imported from the checkout
     try:
-        code = import_module(f"mlspec.runtime.steps.{node.kind.value}").run(call)
+        code = _run(node, _pairs(given, "--in"), _pairs(wanted, "--out"))
     except StepError as error:
         err(f"error: {error.message}")
         if error.help:
@@ -79,7 +59,64 @@ def step(
         err(f"error: `{error.name}` is not installed")
         err("  = help: pip install 'mlspec[runtime]' where steps run")
         raise typer.Exit(1) from None
-    raise typer.Exit(int(code))
+    raise typer.Exit(code)
+
+
+def _node(kind: str) -> Node:
+    """Return what the environment tells; exits when it does not belong to the command."""
+    from mlspec.ir.facts import NODE_VARIABLE
+    from mlspec.ir.kinds import Kind
+    from mlspec.ir.node import NodeError, read_node
+
+    text = os.environ.get(NODE_VARIABLE)
+    if not text:
+        err(f"error: {NODE_VARIABLE} is not set; `mlspec run models.NAME` runs a model's steps")
+        raise typer.Exit(Exit.USAGE)
+    try:
+        node = read_node(text)
+        if node.kind is not Kind(kind):
+            err(f"error: the node is one of `{node.kind.value}`, not of `{kind}`")
+            raise typer.Exit(Exit.USAGE)
+    except (NodeError, ValueError) as error:
+        err(f"error: {error}")
+        raise typer.Exit(Exit.USAGE) from None
+    return node
+
+
+def _run(node: Node, given: dict[str, str], wanted: dict[str, str]) -> int:
+    """Call the step; inputs and outputs that are addresses are brought and taken away."""
+    from mlspec.runtime.steps import distant
+    from mlspec.runtime.steps.contract import StepCall
+
+    with tempfile.TemporaryDirectory(prefix="mlspec-step-") as scratch:
+        inputs: dict[str, Path | None] = {}
+        for name, place in given.items():
+            if distant.is_address(place):
+                inputs[name] = distant.bring(place, Path(scratch) / "in" / name)
+            else:
+                inputs[name] = Path(place) if place else None
+        outputs = {
+            name: Path(scratch) / "out" / name if distant.is_address(place) else Path(place)
+            for name, place in wanted.items()
+        }
+        (Path(scratch) / "out").mkdir()
+        call = StepCall(
+            node=node,
+            inputs=inputs,
+            outputs=outputs,
+            store=os.environ.get("MLSPEC_RUN_STORE", ""),
+            project=Path.cwd(),
+            run_id=os.environ.get("MLSPEC_RUN_ID", ""),
+            run_date=os.environ.get("MLSPEC_RUN_DATE", ""),
+            actor=os.environ.get("MLSPEC_RUN_ACTOR", ""),
+            approvals=os.environ.get("MLSPEC_RUN_APPROVALS", ""),
+            commit=os.environ.get("MLSPEC_RUN_COMMIT", ""),
+        )
+        code = int(import_module(f"mlspec.runtime.steps.{node.kind.value}").run(call))
+        for name, place in wanted.items():
+            if code == 0 and distant.is_address(place) and distant.writes(os.environ):
+                distant.take(outputs[name], place)
+    return code
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
