@@ -5,6 +5,8 @@ Inputs are named like the data nouns, with `_` for `-`; the output is `rows`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlspec.ir.facts import FeatureFacts, ModelFacts
 from mlspec.runtime.features.build import build_rows
 from mlspec.runtime.features.checks import judge_features
@@ -24,7 +26,7 @@ def run(call: StepCall) -> StepExit:
     if model is None:
         raise StepError("the step `features` needs a model")
     data = {one.id: read_data(call.input(one.id.replace("-", "_")), one) for one in call.node.data}
-    features = _features(model, call.node.features)
+    features = _on_given(_features(model, call.node.features), model, tuple(data))
     rows, outputs = build_rows(model, features, data, project=call.project, run_date=call.run_date)
     if not len(rows):
         reasons = ", ".join(f"{count:,} {why}" for why, count in rows.dropped.items() if count)
@@ -43,3 +45,18 @@ def _features(model: ModelFacts, known: tuple[FeatureFacts, ...]) -> tuple[Featu
     if missing:
         raise StepError(f"nothing was told of feature `{missing[0]}`")
     return tuple(by_id[name] for name in model.features)
+
+
+def _on_given(
+    features: tuple[FeatureFacts, ...], model: ModelFacts, given: tuple[str, ...]
+) -> tuple[FeatureFacts, ...]:
+    """Let features read the test rows of `evaluate.data` when these are all the data there is.
+
+    They have the columns that the features read from their own data noun (`like` proves it).
+    """
+    if given != (model.label_data,):
+        return features
+    return tuple(
+        replace(one, reads=tuple(replace(read, data=given[0]) for read in one.reads))
+        for one in features
+    )

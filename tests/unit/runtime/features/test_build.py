@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -545,3 +546,26 @@ def test_speed__a_hundred_thousand_rows(project):
     rows = build(project, row_feature(), data={"clicks": data_of(CLICKS, table)})
     assert len(rows) == 100_000
     assert time.perf_counter() - start < 20  # about 1 s on one core; never minutes
+
+
+def test_step__features_read_the_test_rows_that_are_named(project):
+    """With `evaluate.data` the step gets those rows only, as the data of the label."""
+    exam = replace(CLICKS, id="exam")
+    facts = model(row_feature(), past_feature(), label_data="exam")
+    call = call_of(
+        Kind.FEATURES,
+        project,
+        facts,
+        {"exam": write_data(project / "exam", clicks())},
+        {"rows": project / "out" / "rows"},
+        data=(exam,),
+        features=(row_feature(), past_feature()),
+    )
+    assert run(call) == 0
+    assert read_rows(project / "out/rows").table["count"].to_pylist() == [0, 0, 1, 2, 2]
+
+
+def test_step__data_that_is_not_given_is_named(project):
+    call = step(project, (row_feature(reads=(Reads(data="views", columns=("bid",)),)),))
+    with pytest.raises(StepError, match=r"no column `views`|`views` is needed"):
+        run(replace(call, node=replace(call.node, model=replace(call.node.model, label_data=None))))
