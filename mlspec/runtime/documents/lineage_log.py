@@ -10,16 +10,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlspec.runtime.documents import lineage
 from mlspec.runtime.documents.inert import plain
 from mlspec.runtime.layout import local_path
-from mlspec.runtime.steps.contract import StepCall
+from mlspec.runtime.steps.contract import StepCall, StepError, StepExit
 
 URL, KEY = "OPENLINEAGE_URL", "OPENLINEAGE_API_KEY"
 PATH = "api/v1/lineage"
@@ -37,13 +39,13 @@ def report(call: StepCall, event: Mapping[str, Any]) -> str:
     Raises:
         OSError: the disk refuses.
     """
-    if not call.run_date:
-        return "the run has no date"
+    endpoint = call.environ.get(URL, "")
+    if not call.run_date:  # a step that was called by hand
+        return "the run has no date (MLSPEC_RUN_DATE)" if endpoint else ""
     line = line_of(event)
     store = local_path(call.store, call.project) if call.store else None
     if store is not None:
         _append(store / call.node.app.name / "lineage" / "events.jsonl", line)
-    endpoint = call.environ.get(URL, "")
     return _send(endpoint, call.environ.get(KEY, ""), line) if endpoint else ""
 
 
@@ -76,3 +78,36 @@ def _send(endpoint: str, key: str, line: str) -> str:
             return "" if answer.status < 300 else f"{parts.hostname} answers {answer.status}"
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         return f"{parts.hostname} does not take lineage: {getattr(error, 'reason', error)}"
+
+
+def reported(call: StepCall, run: Callable[[StepCall], int]) -> int:
+    """Run a step and tell of its start and its end; return what it returned.
+
+    What cannot be told is a warning on standard error: it neither stops nor fails the step.
+
+    Args:
+        call: of the step. run: the step.
+
+    Raises:
+        Exception: whatever `run` raises, after its end was told.
+    """
+    _tell(call, lineage.started(call))
+    try:
+        code = run(call)
+    except StepError as error:
+        _tell(call, lineage.ended(call, error.exit, error.message))
+        raise
+    except BaseException as error:
+        _tell(call, lineage.ended(call, StepExit.ERROR, type(error).__name__))
+        raise
+    _tell(call, lineage.ended(call, code))
+    return code
+
+
+def _tell(call: StepCall, event: Mapping[str, Any]) -> None:
+    try:
+        problem = report(call, event)
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        print(f"warning: no lineage: {problem}", file=sys.stderr)  # noqa: T201  the step's log

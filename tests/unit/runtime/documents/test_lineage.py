@@ -12,8 +12,8 @@ import pytest
 
 from mlspec.ir.kinds import Kind
 from mlspec.runtime.documents import lineage
-from mlspec.runtime.documents.lineage_log import line_of, report
-from mlspec.runtime.steps.contract import StepExit
+from mlspec.runtime.documents.lineage_log import line_of, report, reported
+from mlspec.runtime.steps.contract import StepError, StepExit
 from tests.support.documents import COMMIT, DATE, call, made, node
 
 
@@ -178,6 +178,14 @@ def test_report__only_web_addresses(tmp_path, url):
     assert "no web address" in report(of_step, lineage.started(of_step))
 
 
+def test_report__without_a_date_there_is_no_event(tmp_path):
+    of_step = replace(call(Kind.TRAIN, tmp_path), run_date="")
+    assert report(of_step, lineage.started(of_step)) == ""
+    asked = replace(of_step, environ={"OPENLINEAGE_URL": "http://127.0.0.1:9"})
+    assert "no date" in report(asked, lineage.started(asked))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_report__a_store_that_is_no_folder_gets_no_file(tmp_path):
     of_step = replace(call(Kind.TRAIN, tmp_path), store="s3://bucket/store")
     assert report(of_step, lineage.started(of_step)) == ""
@@ -189,3 +197,30 @@ def test_started__of_a_node_without_a_model(tmp_path):
     event = lineage.started(call(Kind.SNAPSHOT, tmp_path, told=bare, out_data=tmp_path))
     assert names(event, "outputs") == [("mlspec:ads", "data/clicks")]
     assert made().owner == "growth"
+
+
+def told(folder):
+    lines = (folder / "ads" / "lineage" / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["eventType"] for line in lines]
+
+
+def test_reported__tells_start_and_end(tmp_path):
+    of_step = call(Kind.GATE, tmp_path)
+    assert reported(of_step, lambda _: StepExit.GATE_FAILED) == StepExit.GATE_FAILED
+    assert told(tmp_path) == ["START", "COMPLETE"]
+
+
+@pytest.mark.parametrize("error", [StepError("no rows"), RuntimeError("x"), KeyboardInterrupt()])
+def test_reported__a_step_that_fails_still_fails(tmp_path, error):
+    def run(_):
+        raise error
+
+    with pytest.raises(type(error)):
+        reported(call(Kind.TRAIN, tmp_path), run)
+    assert told(tmp_path) == ["START", "FAIL"]
+
+
+def test_reported__a_place_that_cannot_be_written_is_a_warning(tmp_path, capsys):
+    (tmp_path / "ads").write_text("in the way", encoding="utf-8")
+    assert reported(call(Kind.TRAIN, tmp_path), lambda _: StepExit.OK) == 0
+    assert "warning: no lineage" in capsys.readouterr().err
