@@ -11,11 +11,16 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from mlspec.analysis.build import build_application
+from mlspec.analysis.catalogue import Catalogue
 from mlspec.analysis.environments import environment_order
 from mlspec.analysis.lints import inputs_that_steps_write
+from mlspec.analysis.rules.documents import find_differences, find_secrets
+from mlspec.analysis.rules.run import settle
+from mlspec.analysis.rules.weaker import compare
 from mlspec.diagnostics.codes import names
 from mlspec.diagnostics.codes.shape import UNKNOWN_KEY
 from mlspec.diagnostics.model import Diagnostic, has_errors
@@ -98,36 +103,37 @@ def load(path: Path) -> Loaded:
             if again.value is None:
                 return Loaded(path=path, document=document, diagnostics=tuple(found))
             value = again.value
+        found += find_secrets(document)
         # Unknown keys do not hide the rest: `bind` sees the document without them.
         spec = bind(document, value)
         return Loaded(path=path, document=document, spec=spec, diagnostics=tuple(found))
 
 
-def analyse(loaded: Loaded, environment: str | None = None) -> Analysed:
-    """Build the application for an environment (None: the spec without any overlay)."""
-    from mlspec.schema.validator import check_shape
-    from mlspec.spec.layers import apply_environment
+def analyse(loaded: Loaded, environment: str | None = None, today: date | None = None) -> Analysed:
+    """Build the application for an environment (None: the spec without any overlay).
 
-    document, spec = loaded.document, loaded.spec
+    Args:
+        loaded: the spec.
+        environment: its name.
+        today: waivers that ended before this day do not hold; None: their end is not judged.
+    """
+    document = loaded.document
     found = list(loaded.diagnostics)
-    if document is None or spec is None:
+    if document is None or loaded.spec is None:
         return Analysed(
             loaded=loaded, environment=environment, document=document, diagnostics=tuple(found)
         )
     with _without_gc():
-        if environment in loaded.environments and environment is not None:
-            overlaid = apply_environment(document, environment)
-            unknown = {one.at for one in found if one.code is UNKNOWN_KEY}
-            found += [one for one in overlaid.diagnostics if one.at not in unknown]
-            if overlaid.value is not None and overlaid.value.root is not document.root:
-                document = replace(overlaid.value, id=f"{document.id}#{environment}")
-                shape = check_shape(document)
-                found += shape.diagnostics
-                spec = bind(document, shape.value) if shape.value is not None else None
+        document, spec, layers = _layered(loaded, environment)
+        unknown = {one.at for one in found if one.code is UNKNOWN_KEY}
+        found += [one for one in layers if one.at not in unknown]
         application = None
-        if spec is not None:
-            built = build_application(spec, environment)
+        if spec is not None and document is not None:
+            built = build_application(spec, environment, today)
+            catalogue = Catalogue(spec, environment)
+            rules = (*_weaker(loaded, catalogue), *find_differences(document, catalogue))
             found += _unrelated(built.diagnostics, found)
+            found += settle(rules, catalogue, today)
             application = built.value
             if application is not None:
                 found += _missing_paths(application, loaded.folder)
@@ -140,6 +146,37 @@ def analyse(loaded: Loaded, environment: str | None = None) -> Analysed:
         application=application,
         diagnostics=tuple(found),
     )
+
+
+def _layered(
+    loaded: Loaded, environment: str | None
+) -> tuple[Document | None, Spec | None, tuple[Diagnostic, ...]]:
+    """Return the document and the records with an environment's overlay, and what is wrong."""
+    from mlspec.schema.validator import check_shape
+    from mlspec.spec.layers import apply_environment
+
+    document, spec = loaded.document, loaded.spec
+    if document is None or environment is None or environment not in loaded.environments:
+        return document, spec, ()
+    overlaid = apply_environment(document, environment)
+    if overlaid.value is None or overlaid.value.root is document.root:
+        return document, spec, overlaid.diagnostics
+    document = replace(overlaid.value, id=f"{document.id}#{environment}")
+    shape = check_shape(document)
+    bound = bind(document, shape.value) if shape.value is not None else None
+    return document, bound, (*overlaid.diagnostics, *shape.diagnostics)
+
+
+def _weaker(loaded: Loaded, after: Catalogue) -> tuple[Diagnostic, ...]:
+    """Return what an environment no longer requires of what the one before it does (ML306)."""
+    chosen = next((one for one in after.spec.environments if one.name == after.environment), None)
+    if chosen is None or chosen.after is None:
+        return ()
+    name = chosen.after.text
+    _, before, _ = _layered(loaded, name)
+    if before is None or before is after.spec:
+        return ()
+    return compare(Catalogue(before, name), after)
 
 
 def _unrelated(later: Sequence[Diagnostic], earlier: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
@@ -181,9 +218,9 @@ def analyse_file(path: Path, environment: str | None = None) -> Analysed:
     return analyse(load(path), environment)
 
 
-def validate(loaded: Loaded) -> tuple[Analysed, ...]:
+def validate(loaded: Loaded, today: date | None = None) -> tuple[Analysed, ...]:
     """Build the application of every environment, or of the spec itself when it has none."""
-    return tuple(analyse(loaded, name) for name in loaded.environments or (None,))
+    return tuple(analyse(loaded, name, today) for name in loaded.environments or (None,))
 
 
 def documents_of(analysed: Sequence[Analysed]) -> Mapping[str, Document]:

@@ -21,7 +21,7 @@ from mlspec.analysis.lints import lint
 from mlspec.analysis.pipelines import AppContext, build_pipeline
 from mlspec.analysis.proofs import prove_approvals
 from mlspec.analysis.roles import find_role
-from mlspec.analysis.rules.run import run_rules
+from mlspec.analysis.rules.run import run_pipeline_rules, run_rules
 from mlspec.analysis.texts import resolve_constants
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
 from mlspec.ir.model import Application, Compute, DataSet, Pipeline, TargetChoice
@@ -85,6 +85,7 @@ def build_application(
         pipelines=pipelines,
         at=spec.at,
     )
+    found.extend(run_pipeline_rules(catalogue, application, today))
     found.extend(lint(spec, application))
     found.extend(prove_approvals(Catalogue(spec, environment), application))
     complete = len(explicit) == len(spec.pipelines)

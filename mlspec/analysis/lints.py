@@ -1,35 +1,20 @@
-"""Checks over the finished IR and the spec that need no order: places, secrets, later nouns."""
+"""Checks over the finished IR and the spec that need no order: places, variables, later nouns."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from mlspec.diagnostics.codes import graph as codes
-from mlspec.diagnostics.codes import names, security
+from mlspec.diagnostics.codes import names
 from mlspec.diagnostics.codes.shape import EXACTLY_ONE
 from mlspec.diagnostics.model import Diagnostic, Label
 from mlspec.ir.model import Application, Compute, Pipeline, RepoInput, Step
-from mlspec.source import Origin
-from mlspec.spec.model import Located, SettingsSpec, Spec
-
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)"
-    r"(?:$|_)",
-    re.IGNORECASE,
-)
-_TOKEN_SHAPE = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}"
-    r"|xox[abprs]-[A-Za-z0-9-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|hf_[A-Za-z0-9]{30,}"
-    r"|sk-[A-Za-z0-9_-]{20,}|glpat-[A-Za-z0-9_-]{20,}"
-)
-_USER_INFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@")
-_HARMLESS = re.compile(r"(?:true|false|yes|no|on|off|none|[-+0-9.]*)\Z", re.IGNORECASE)
+from mlspec.spec.model import SettingsSpec, Spec
 
 
 def lint(spec: Spec, application: Application) -> Iterator[Diagnostic]:
     """Yield what is wrong or doubtful although every name resolves."""
-    yield from _secrets(spec)
+    yield from _settings(spec)
     for pipeline in application.pipelines:
         for step in pipeline.all_steps:
             yield from _place(step, application)
@@ -105,20 +90,14 @@ def _place(step: Step, application: Application) -> Iterator[Diagnostic]:
     )
 
 
-def _secrets(spec: Spec) -> Iterator[Diagnostic]:
+def _settings(spec: Spec) -> Iterator[Diagnostic]:
     levels = [spec.defaults]
     for pipeline in spec.pipelines:
         levels.append(pipeline.defaults)
         steps = (*pipeline.steps, pipeline.final) if pipeline.final else pipeline.steps
         levels.extend(step.settings for step in steps)
     for level in levels:
-        for name, value in level.env:
-            yield from _env_secret(name, value)
         yield from _variables(level)
-    addresses = [data.source for data in spec.data] + [item.store for item in spec.environments]
-    for address in addresses:
-        if address is not None and _USER_INFO.search(address.text):
-            yield _inline(address.at, "an address with a password in it")
 
 
 def _variables(level: SettingsSpec) -> Iterator[Diagnostic]:
@@ -141,27 +120,3 @@ def _variables(level: SettingsSpec) -> Iterator[Diagnostic]:
                 at=value.at.key(),
                 help=("mlspec's own variables begin with `MLSPEC_`: choose another name",),
             )
-
-
-def _env_secret(name: str, value: Located) -> Iterator[Diagnostic]:
-    if _TOKEN_SHAPE.search(value.text) or _USER_INFO.search(value.text):
-        yield _inline(value.at, f"`{name}` holds what looks like a secret")
-    elif (
-        _SECRET_NAME.search(name)
-        and "${" not in value.text
-        and not _HARMLESS.match(value.text)
-        and not value.text.startswith(("/", "./"))
-    ):
-        yield _inline(value.at, f"`{name}` is named like a secret and holds a value")
-
-
-def _inline(at: Origin, message: str) -> Diagnostic:
-    return Diagnostic(
-        code=security.INLINE_SECRET,
-        message=message,
-        at=at,
-        label="value hidden",
-        sensitive=True,
-        notes=("a secret in the spec ends up in git and in every generated file; replace it",),
-        help=("write the secret's name under `secrets`, as in `secrets: {DB_URL: warehouse-url}`",),
-    )

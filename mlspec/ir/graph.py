@@ -124,3 +124,38 @@ def critical_path(needs: Needs, order: Sequence[str], weight: Mapping[str, N]) -
         path.append(at)
         at = before[at]
     return tuple(reversed(path))
+
+
+def heaviest_antichain(needs: Needs, weight: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the heaviest set of ids of which none needs another, in input order.
+
+    The weighted form of Dilworth's theorem: its weight is the total minus the largest flow from
+    each id to those that need it (Ford and Fulkerson, Flows in Networks, 1962, section II.9).
+
+    Args:
+        needs: direct needs, without cycles.
+        weight: whole, not negative; ids that weigh nothing are left out.
+    """
+    import networkx as nx
+
+    order = topological_order(needs)
+    if order is None:
+        return ()
+    above = ancestors(needs, order)
+    heavy = [node for node in needs if weight[node] > 0]
+    flow: nx.DiGraph[tuple[str, str]] = nx.DiGraph()
+    start, end = ("", "start"), ("", "end")
+    flow.add_nodes_from([start, end])
+    for node in heavy:
+        flow.add_edge(start, (node, "left"), capacity=weight[node])
+        flow.add_edge((node, "right"), end, capacity=weight[node])
+    flow.add_edges_from(
+        ((node, "left"), (need, "right"))
+        for node in heavy
+        for need in heavy
+        if need in above[node]
+    )
+    _, (reached, _) = nx.minimum_cut(flow, start, end)
+    return tuple(
+        node for node in heavy if (node, "left") in reached and (node, "right") not in reached
+    )

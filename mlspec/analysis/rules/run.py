@@ -11,12 +11,43 @@ from dataclasses import replace
 from datetime import date
 
 from mlspec.analysis.catalogue import Catalogue
-from mlspec.analysis.rules import checks, names, people, waivers
+from mlspec.analysis.rules import (
+    answers,
+    artefacts,
+    checks,
+    engines,
+    evidence,
+    flow,
+    governance,
+    leakage,
+    maturity,
+    monitoring,
+    names,
+    people,
+    regulations,
+    schedule,
+    skew,
+    waivers,
+)
 from mlspec.analysis.rules.severity import SEVERITIES
 from mlspec.diagnostics.model import Diagnostic
-from mlspec.ir.model import TargetChoice
+from mlspec.ir.model import Application, TargetChoice
 
-_RULES = (names, people, checks)
+_RULES = (
+    names,
+    people,
+    checks,
+    answers,
+    evidence,
+    leakage,
+    skew,
+    governance,
+    regulations,
+    monitoring,
+    flow,
+    artefacts,
+    engines,
+)
 
 
 def run_rules(
@@ -32,7 +63,19 @@ def run_rules(
     found: list[Diagnostic] = []
     for rule in _RULES:
         found += rule.check(catalogue)
+    found += maturity.check(catalogue, targets)
     found += waivers.check(catalogue, today)
+    return settle(found, catalogue, today)
+
+
+def run_pipeline_rules(
+    catalogue: Catalogue, application: Application, today: date | None = None
+) -> tuple[Diagnostic, ...]:
+    """Return what the rules find in the finished pipelines of an environment."""
+    found = (
+        *schedule.check(catalogue, application),
+        *artefacts.check_images(catalogue, application),
+    )
     return settle(found, catalogue, today)
 
 
