@@ -26,7 +26,16 @@ from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.models.predictor import load_model
 from mlspec.runtime.registry.model import CHAMPION, Registry
 from mlspec.runtime.rows.folder import CLUSTER, KEY, LABEL, SLICE, TIMES, Rows, read_rows
-from mlspec.runtime.scoring.measure import Predicts, Scored, aligned, as_column, score, size_of
+from mlspec.runtime.scoring.measure import (
+    FEW,
+    MANY,
+    Predicts,
+    Scored,
+    aligned,
+    as_column,
+    score,
+    size_of,
+)
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
 
 CANDIDATE, BASELINE, UNCOMPRESSED = "candidate", "baseline", "uncompressed"
@@ -83,6 +92,7 @@ def evaluate(call: StepCall, registry: Registry, load: Load) -> StepExit:
     if not len(test):
         raise StepError("there are no test rows", help="look at `split` and at what it left out")
     _unique(test)
+    singles = MANY if any("_latency" in check.text for check in model.checks) else FEW
     scored: dict[str, Scored] = {}
     absent: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="mlspec-") as scratch:
@@ -91,7 +101,7 @@ def evaluate(call: StepCall, registry: Registry, load: Load) -> StepExit:
             if lacking is not None:
                 absent[one.name] = f"it reads `{lacking}`, which is no feature any more"
                 continue
-            scored[one.name] = _scored(one, test, load, call.project)
+            scored[one.name] = _scored(one, test, load, call.project, singles)
     classes = _classes(scored, test, model)
     if model.baseline in BUILT_IN:
         scored[BASELINE] = _built_in(call, model, test, classes)
@@ -148,8 +158,8 @@ def _lacking(folder: Path, test: Rows) -> str | None:
     return next((name for name in names if name not in test.columns), None)
 
 
-def _scored(one: Contender, test: Rows, load: Load, project: Path) -> Scored:
-    found = score(one.name, load(one.folder, project), test.features)
+def _scored(one: Contender, test: Rows, load: Load, project: Path, singles: int) -> Scored:
+    found = score(one.name, load(one.folder, project), test.features, singles=singles)
     facts = {
         "digest": digest_of_folder(one.folder),
         "version": one.version,

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from mlspec.ir.facts import EnsembleFacts, ModelFacts
+from mlspec.ir.facts import CheckFacts, EnsembleFacts, ModelFacts
 from mlspec.ir.kinds import Kind
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.judging.scores import read_scores
 from mlspec.runtime.registry.model import State, Version
-from mlspec.runtime.scoring.measure import as_column, score
+from mlspec.runtime.scoring.measure import FEW, MANY, as_column, score
+from mlspec.runtime.statistics.quantiles import quantile_interval
 from mlspec.runtime.steps.contract import StepError
 from mlspec.runtime.steps.evaluate import evaluate
 from tests.support.rows import at, call_of, columns, rows_folder, rows_of
@@ -133,7 +134,7 @@ def test_scores__of_all_models_on_the_same_rows(tmp_path):
     assert facts["absent"] == {"other": "no such model was given to the step"}
     one = facts["models"]["candidate"]
     assert one["bytes"] == (tmp_path / "model/model.json").stat().st_size
-    assert len(one["latencies"]) == 3
+    assert 5 <= len(one["latencies"]) <= FEW
     assert 0 < one["p50_latency"] <= one["p99_latency"]
     assert one["seconds_per_row"] > 0
 
@@ -214,9 +215,18 @@ def test_rows__none_or_twice_the_same_key_are_refused(tmp_path):
 def test_latency__is_that_of_single_rows():
     ticks = iter(np.arange(10_000) * 0.5)
     found = score("m", Fake({}), TEST.features, clock=lambda: float(next(ticks)))
-    assert found.facts["latencies"] == [0.5, 0.5, 0.5]
+    assert found.facts["latencies"] == [0.5] * 5  # the budget of half a second is used up
     assert found.facts["p99_latency"] == 0.5
     assert found.facts["seconds_per_row"] == pytest.approx(0.5 / 3)
+
+
+def test_latency__that_a_check_asks_for_is_measured_often_enough_for_a_bound(tmp_path):
+    model = facts_of(checks=(CheckFacts(text="p99_latency <= 5s"),))
+    scored(tmp_path, model, TEST, model={})
+    read = read_scores(tmp_path / "out/scores", "regression")
+    times = read.models["candidate"].facts["latencies"]
+    assert len(times) == MANY
+    assert np.isfinite(quantile_interval(times, 0.99).high)
 
 
 @pytest.mark.parametrize(
