@@ -9,6 +9,7 @@ from pathlib import Path
 from mlspec.ir.facts import (
     AppFacts,
     ApprovalFacts,
+    CheckFacts,
     ModelFacts,
     Node,
     PolicyFacts,
@@ -59,6 +60,7 @@ def call(
     store: str = "",
     commit: str = "",
     registry: RegistryFacts | None = None,
+    checks: tuple[CheckFacts, ...] = (CheckFacts(text="log_loss < baseline"),),
 ) -> StepCall:
     """Make a call as the engines make it, in folders below `tmp_path`."""
     project = tmp_path / "project"
@@ -73,7 +75,9 @@ def call(
         environment=environment,
         app=AppFacts(name="shop"),
         spec=spec,
-        model=ModelFacts(id="ctr", task="binary", approvals=approvals, inconclusive=inconclusive),
+        model=ModelFacts(
+            id="ctr", task="binary", approvals=approvals, inconclusive=inconclusive, checks=checks
+        ),
         registry=registry or RegistryFacts(people=people),
         policy=PolicyFacts(profile=profile),
     )
@@ -112,6 +116,7 @@ class Life:
     def __init__(self, tmp_path: Path, **more) -> None:
         self.tmp_path = tmp_path
         self.more = more
+        self.is_judged = False
         self.registry = FileRegistry(tmp_path / "store" / "shop" / "registry", "prod")
         (tmp_path / "project").mkdir(exist_ok=True)
         people = {"teams": {"@acme/ops": ["olga", "omar", "ann"]}}
@@ -128,13 +133,14 @@ class Life:
         )
 
     def candidate(self, text: str, word: str = "pass", **told) -> Version:
-        """Register a package and record a verdict on it; return the version."""
+        """Register a package and record a verdict (empty: none) on it; return the version."""
         from mlspec.runtime.steps import register
 
         folder = package(self.tmp_path / f"package-{text}", text, **told)
         register.run(self.call(Kind.REGISTER, {"package": folder}, "version"), now=NOW)
         version = self.registry.versions("ctr")[-1]
-        return self.judged(version, word)
+        self.is_judged = bool(word)
+        return self.judged(version, word) if word else version
 
     def judged(self, version: Version, word: str = "pass", **more) -> Version:
         """Record a verdict on a version."""
@@ -144,10 +150,10 @@ class Life:
         return self.registry.set_state(version, states[word])
 
     def inputs(self) -> dict[str, Path]:
-        return {
-            "version": self.tmp_path / "out" / "version.json",
-            "verdict": self.tmp_path / "verdict",
-        }
+        found = {"version": self.tmp_path / "out" / "version.json"}
+        if self.is_judged:
+            found["verdict"] = self.tmp_path / "verdict"
+        return found
 
     def approve(self, now: datetime = NOW, **more):
         from mlspec.runtime.steps import approve

@@ -1,9 +1,10 @@
 """`mlspec step approve`: whether people said yes to exactly this version and its verdict.
 
-Inputs: `version`, `verdict`. Output: `approval`, a JSON file that names who said yes. As long as
-somebody is missing, a request and a page with the evidence lie beside the version, and the step
-ends with 12; it is run again when people have answered. A no ends it with 10. Whoever pressed the
-engine's own button arrives in `StepCall.approvals`: recorded as statements, and verified like all.
+Inputs: `version`, `verdict` (none where the spec has no checks). Output: `approval`, a JSON file
+that names who said yes. As long as somebody is missing, a request and a page with the evidence lie
+beside the version, and the step ends with 12; it is run again when people have answered. A no ends
+it with 10. Whoever pressed the engine's own button arrives in `StepCall.approvals`: recorded as
+statements, and verified like all.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     model = lifecycle.model_of(call)
     registry = lifecycle.registry_of(call)
     version = lifecycle.read_version(call, registry)
-    verdict = lifecycle.read_verdict(call.input("verdict"))
+    verdict = lifecycle.verdict_of(call)
     if version.state is State.CHAMPION:
         _write(call, version, (), now)
         return StepExit.OK
-    lifecycle.check_verdict(call, registry, version, verdict)
+    version = lifecycle.check_verdict(call, registry, version, verdict)
     lifecycle.check_chain(call, registry)
     asked = asking.asked_of(call.node, model, version, verdict.digest)
     _record_button(call, registry, version, asked)
@@ -127,7 +128,7 @@ def _ask(
     if request is None or not asking.is_open(request, asked, now):
         expired = known is not None and known.asked == asked
         if known is not None and expired:
-            lifecycle.record(call, "expire", version, now, evidence=(asked.evidence,))
+            lifecycle.record(call, "expire", version, now, evidence=asked.shown)
             _say(f"the approval of {asked.name} expired at {known.expires}; it is asked for anew")
         request = asking.request_of(asked, now, run=call.run_id, people=call.node.registry.people)
         registry.attach(version, asking.REQUEST, asking.write_request(request))
@@ -137,7 +138,7 @@ def _ask(
             version,
             now,
             outcome=wanted_text(standing.missing),
-            evidence=(asked.evidence,),
+            evidence=asked.shown,
         )
     page = page_of(asked, version, verdict, standing, request.expires)
     registry.attach(version, asking.EVIDENCE, page.encode())

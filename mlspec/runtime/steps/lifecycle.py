@@ -34,13 +34,19 @@ class Verdict:
 
     Attributes:
         word: `pass`, `fail` or `inconclusive`.
-        digest: `sha256:…` of the bytes of `verdict.json`: what approvals name as evidence.
+        digest: `sha256:…` of the bytes of `verdict.json`: what approvals name as evidence; empty:
+            the spec has no checks, nothing was judged.
         data: the JSON data.
     """
 
     word: str
     digest: str
     data: Mapping[str, Any]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digest, if there is one."""
+        return (self.digest,) if self.digest else ()
 
 
 def model_of(call: StepCall) -> ModelFacts:
@@ -165,12 +171,34 @@ def read_verdict(folder: Path) -> Verdict:
     return Verdict(word=word, digest=digest_of_file(path), data=data)
 
 
-def check_verdict(call: StepCall, registry: Registry, version: Version, verdict: Verdict) -> None:
+def verdict_of(call: StepCall) -> Verdict:
+    """Return the verdict of the input `verdict`; an empty one where the spec has no checks.
+
+    Raises:
+        StepError: the spec has checks and there is no verdict.
+    """
+    if call.inputs.get("verdict") is None and not model_of(call).checks:
+        return Verdict(word="pass", digest="", data={})
+    return read_verdict(call.input("verdict"))
+
+
+def check_verdict(
+    call: StepCall, registry: Registry, version: Version, verdict: Verdict
+) -> Version:
     """Refuse a verdict that is not a yes, or not the gate's last word on this version.
+
+    A version that no check judges is validated by this.
+
+    Returns:
+        The version as it is now.
 
     Raises:
         StepError: with what does not hold; exit 10 after a no, 11 after "cannot tell".
     """
+    if not verdict.digest:
+        if version.state is State.CANDIDATE:
+            return registry.set_state(version, State.VALIDATED)
+        return version
     name = f"models.{version.name}"
     subject = verdict.data.get("subject")
     told = str(subject.get("sha256", "")) if isinstance(subject, dict) else ""
@@ -186,6 +214,7 @@ def check_verdict(call: StepCall, registry: Registry, version: Version, verdict:
     model = model_of(call)
     if verdict.word == "inconclusive" and not (model.inconclusive == "ask" and model.approvals):
         raise StepError(f"the gate cannot tell about {name}", exit=StepExit.INCONCLUSIVE)
+    return version
 
 
 def check_chain(call: StepCall, registry: Registry) -> None:

@@ -1,8 +1,9 @@
 """`mlspec step promote`: an approved version becomes the champion.
 
-Inputs: `version`, `verdict`, `approval` (optional: its existence orders the steps, its content is
-not believed). Output: `promotion`, a JSON file. Everything is verified again here: the verdict,
-each approval, the digests of the package, and the audit log. Aliases and states change at once.
+Inputs: `version`, `verdict` (none where the spec has no checks), `approval` (optional: it orders
+the steps, its content is not believed). Output: `promotion`, a JSON file. Everything is verified
+again here: the verdict, each approval, the digests of the package, and the audit log. Aliases and
+states change at once.
 """
 
 from __future__ import annotations
@@ -45,15 +46,16 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     model = lifecycle.model_of(call)
     registry = lifecycle.registry_of(call)
     version = lifecycle.read_version(call, registry)
-    verdict = lifecycle.read_verdict(call.input("verdict"))
+    verdict = lifecycle.verdict_of(call)
     approvals: tuple[str, ...] = ()
     if version.state is not State.CHAMPION:
+        version = lifecycle.check_verdict(call, registry, version, verdict)
         approvals = _verify(call, registry, model, version, verdict, now)
         _summarise(call, registry, version, verdict, approvals, now)
         if model.approvals and version.state is not State.APPROVED:
             version = registry.set_state(version, State.APPROVED)
         check_promotion(version)
-        _record(call, registry, version, (verdict.digest, *approvals), now)
+        _record(call, registry, version, (*verdict.digests, *approvals), now)
         registry.promote(version)
     _write(call, registry, version, approvals, now)
     return StepExit.OK
@@ -81,8 +83,7 @@ def _verify(
     verdict: Verdict,
     now: datetime,
 ) -> tuple[str, ...]:
-    """Verify everything; return the digests of the approvals that count."""
-    lifecycle.check_verdict(call, registry, version, verdict)
+    """Verify everything else; return the digests of the approvals that count."""
     lifecycle.check_chain(call, registry)
     with tempfile.TemporaryDirectory() as folder:
         registry.fetch(version, Path(folder) / "package")  # compares the digests
@@ -120,7 +121,9 @@ def _summarise(
     now: datetime,
 ) -> None:
     """Keep a signed verification summary beside the version."""
-    looked_at = {"verdict": verdict.digest.removeprefix("sha256:")}
+    looked_at = {}
+    if verdict.digest:
+        looked_at["verdict"] = verdict.digest.removeprefix("sha256:")
     for number, digest in enumerate(approvals, 1):
         looked_at[f"approval-{number}"] = digest.removeprefix("sha256:")
     summary = verification_summary(

@@ -166,7 +166,7 @@ def answer_of(
     return Answer(
         name=asked.name,
         subject=asked.subject,
-        evidence=(asked.evidence,),
+        evidence=asked.shown,
         spec=asked.spec,
         environment=asked.environment,
         decision=decision,

@@ -33,7 +33,8 @@ class Asked:
 
     Attributes:
         name: of the version, such as `models.ctr@3`. subject: digest of its package.
-        evidence: digest of the verdict. spec: of what the spec says about the model.
+        evidence: digest of the verdict; empty: no check judges it.
+        spec: digest of what the spec says about the model.
         wanted: the approvals; all are needed.
         starter: who started the run. authors: who wrote the commit; four eyes exclude them.
         profile: `open`, `standard` or `regulated`.
@@ -48,6 +49,11 @@ class Asked:
     starter: str = ""
     authors: tuple[str, ...] = ()
     profile: str = "standard"
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Digests of what people are shown."""
+        return (self.evidence,) if self.evidence else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +163,7 @@ def _check(asked: Asked, answer: Answer, people: People, now: datetime, notes: l
             f"the statement is about another digest: {_short(answer.subject)} ({answer.name}), "
             f"and {asked.name} is {_short(asked.subject)}"
         )
-    if answer.evidence != (asked.evidence,):
+    if answer.evidence != asked.shown:
         shown = ", ".join(_short(one) for one in answer.evidence) or "none"
         raise _Refusal(
             f"another verdict was shown ({shown}); the verdict is now {_short(asked.evidence)}"

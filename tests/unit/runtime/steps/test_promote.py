@@ -43,6 +43,23 @@ def test_promote__with_nothing_but_a_verdict(life, tmp_path):
     assert life.actions() == ["register", "promote", "register", "promote"]
 
 
+def test_promote__where_the_spec_has_no_checks_nothing_is_judged(tmp_path):
+    life = Life(tmp_path, approvals=(OPS,), checks=())
+    version = life.candidate("one", "")
+    assert life.approve() is StepExit.PENDING
+    life.says(version, "olga")
+    assert life.approve() is StepExit.OK
+    assert life.promote() is StepExit.OK
+    assert life.registry.aliases("ctr") == {"champion": 1}
+
+
+def test_promote__where_the_spec_has_checks_a_verdict_is_needed(tmp_path):
+    life = Life(tmp_path)
+    life.candidate("one", "")
+    with pytest.raises(StepError, match="the input `verdict` is missing"):
+        life.promote()
+
+
 def test_promote__keeps_a_signed_summary(life):
     version = life.candidate("one")
     life.promote()
