@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import jsonschema
 import pytest
 
+from mlspec.resources import data_folder
 from mlspec.runtime.documents import approval, slsa, test_result, vsa
 from mlspec.runtime.documents.facts import data_version, hex_digest
 from mlspec.runtime.documents.inert import json_bytes
@@ -17,7 +17,7 @@ from mlspec.runtime.steps.contract import StepError
 from tests.support.documents import COMMIT, DATE, made
 
 MODEL = Subject(name="ads/ctr", sha256="a" * 64)
-SCHEMAS = Path(__file__).parents[4] / "schemas"
+SCHEMAS = data_folder("schemas")
 
 
 def test_statement__needs_a_subject_with_a_digest():

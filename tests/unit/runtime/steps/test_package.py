@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from mlspec.ir.facts import CheckFacts, ColumnFacts, DataFacts, SplitFacts
 from mlspec.ir.kinds import Kind
+from mlspec.resources import data_folder
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.documents.profile import bins_of
 from mlspec.runtime.metrics.shift import binned, psi
@@ -349,3 +351,17 @@ def test_package__of_what_evaluate_wrote(tmp_path, task):
     wanted = {"multiclass": {"accuracy", "balanced_accuracy"}, "regression": {"rmse", "mae", "r2"}}
     assert wanted[task] <= set(load(tmp_path / "package" / "package.json")["metrics"])
     assert pq.read_table(tmp_path / "package" / "sample.parquet").num_rows == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("package", "package"),
+        ("signature", "signature"),
+        ("profile", "profile"),
+        ("lock", "packages"),
+    ],
+)
+def test_package__its_own_files_are_what_their_schemas_say(made, name, schema):
+    path = data_folder("schemas") / "output" / f"{schema}.v1.schema.json"
+    jsonschema.validate(load(made / f"{name}.json"), load(path))
