@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from mlspec import __version__
 from mlspec.ir.facts import DataFacts
 from mlspec.runtime.documents.facts import DataVersion, Made, Measured
 from mlspec.runtime.documents.inert import address, one_line, plain
+from mlspec.runtime.documents.producer import NAME, VERSION
 from mlspec.runtime.documents.slsa import revision_uri
 from mlspec.runtime.documents.statement import id_of
 
@@ -28,9 +28,7 @@ def bill_of_materials(made: Made) -> dict[str, Any]:
     packages = [_package(name, version) for name, version in made.lock.packages]
     metadata: dict[str, Any] = {
         "lifecycles": [{"phase": "build"}],
-        "tools": {
-            "components": [{"type": "application", "name": "mlspec", "version": __version__}]
-        },
+        "tools": {"components": [{"type": "application", "name": NAME, "version": VERSION}]},
         "component": _application(made),
     }
     if made.run_date:

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlspec import __version__
 from mlspec.ir.facts import DataFacts, FeatureFacts
 from mlspec.ir.kinds import Kind
 from mlspec.runtime.documents.inert import address, plain
+from mlspec.runtime.documents.producer import VERSION
 from mlspec.runtime.documents.slsa import revision_uri
 from mlspec.runtime.documents.statement import id_of
 from mlspec.runtime.steps.contract import StepCall, StepExit
 
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-PRODUCER = f"urn:mlspec:runtime:{__version__}"
+PRODUCER = f"urn:mlspec:runtime:{VERSION}"
 _FACETS = "https://openlineage.io/spec/facets/"
 _NEVER = (StepExit.PENDING,)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mlspec import __version__
 from mlspec.runtime.documents.facts import Made, hex_digest
 from mlspec.runtime.documents.inert import address, plain
+from mlspec.runtime.documents.producer import VERSION
 from mlspec.runtime.documents.statement import Subject, descriptor, digest_of, statement
 
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -130,7 +130,7 @@ def _details(made: Made) -> dict[str, Any]:
     if made.run_date:
         metadata["startedOn"] = made.run_date
     details: dict[str, Any] = {
-        "builder": {"id": BUILDER, "version": {"mlspec": __version__}},
+        "builder": {"id": BUILDER, "version": {"mlspec": VERSION}},
         "metadata": metadata,
     }
     if made.scores:
