@@ -5,3 +5,4 @@ from __future__ import annotations
 TORCH = frozenset({"pytorch", "torch"})
 TENSORFLOW = frozenset({"tensorflow", "keras"})
 SPARK = frozenset({"spark", "pyspark"})
+RAY = frozenset({"ray"})

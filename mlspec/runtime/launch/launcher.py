@@ -2,9 +2,10 @@
 
 One interface, several launchers, chosen by the engine and the number of workers: one process
 (`local`), `torchrun` for several workers of PyTorch, one process each with `TF_CONFIG` for several
-workers of TensorFlow, one process with a local Spark session for Spark. What the processes print
-is passed through. Invariants: a process that is killed, ends early or diverges is an error, never
-a model; no process is left behind.
+workers of TensorFlow, one process for Spark and Ray, which spread work themselves. Where Kubeflow
+Trainer runs the step once on each of several nodes (`PET_…`), `torchrun` joins them, and only the
+first node has a model. What the processes print is passed through. Invariants: a process that is
+killed, ends early or diverges is an error, never a model; no process is left behind.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from mlspec.runtime.launch.engines import TENSORFLOW, TORCH
+from mlspec.runtime.launch.engines import RAY, SPARK, TENSORFLOW, TORCH
 from mlspec.runtime.launch.job import Job, Outcome, read_outcome, write_job
 from mlspec.runtime.launch.surroundings import process_environment
 from mlspec.runtime.steps.contract import StepError, StepExit, whole_folder
@@ -69,6 +70,8 @@ def launch(job: Job, environ: Mapping[str, str]) -> Outcome:
         if outcome is not None and outcome.error:
             exit_code = StepExit(outcome.exit) if outcome.exit else StepExit.ERROR
             raise StepError(outcome.error, help=outcome.help, exit=exit_code)
+        if code == 0 and outcome is None and environment.get("PET_NODE_RANK", "0") != "0":
+            return Outcome()  # the first node writes the model
         if code != 0 or outcome is None:
             raise _ended(code, job)
         return outcome
@@ -77,11 +80,12 @@ def launch(job: Job, environ: Mapping[str, str]) -> Outcome:
 def _run(job: Job, environment: dict[str, str], told: Path, answer: Path) -> int:
     """Run the processes of a job to their end; return the first exit code that is not 0."""
     how, worker = job.how, [WORKER, str(told), str(answer)]
-    if how.workers <= 1:
+    if how.workers <= 1 or how.engine in RAY | SPARK:
         commands = [([sys.executable, "-m", *worker], environment)]
     elif how.engine in TORCH:
         # torchrun gives each worker RANK, WORLD_SIZE and the address of the first one.
-        together = ["--standalone", f"--nproc-per-node={how.workers}", "-m", *worker]
+        alone = ["--standalone", f"--nproc-per-node={how.workers}"]
+        together = [*([] if _is_spread(environment) else alone), "-m", *worker]
         commands = [([sys.executable, "-m", "torch.distributed.run", *together], environment)]
     elif how.engine in TENSORFLOW:
         commands = [
@@ -94,6 +98,11 @@ def _run(job: Job, environment: dict[str, str], told: Path, answer: Path) -> int
             help="several workers are for pytorch and tensorflow; use `threads` or `resources.cpu`",
         )
     return _together(commands, Path(job.project))
+
+
+def _is_spread(environment: Mapping[str, str]) -> bool:
+    """Whether torchrun is told of other nodes by its own variables (`PET_NNODES`)."""
+    return environment.get("PET_NNODES", "1") != "1"
 
 
 def tensorflow_cluster(workers: int) -> list[dict[str, str]]:

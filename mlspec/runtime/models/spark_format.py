@@ -7,6 +7,7 @@ The frame has the feature columns by name and, at training, `label`. Of what the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,6 +129,9 @@ def _number(label: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _session(threads: int) -> Any:
     sql = library("pyspark.sql", "pyspark", _WHY)
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        # `spark-submit` started this program and decided where the work is done.
+        return sql.SparkSession.builder.getOrCreate()
     return (
         sql.SparkSession.builder.master(f"local[{max(1, threads)}]")
         .appName("mlspec")
