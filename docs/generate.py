@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import generated_pages
+import metric_pages
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA = DOCS.parent / "schemas" / "mlspec" / "v1" / "spec.schema.json"
@@ -203,6 +204,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/exit-codes.md": generated_pages.exits_page,
     "reference/command-line.md": generated_pages.commands_page,
     "reference/codes.md": generated_pages.codes_page,
+    "reference/metrics.md": metric_pages.metrics_page,
     "images/churn.svg": generated_pages.churn_picture,
 }
 """Whole files."""
