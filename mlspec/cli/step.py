@@ -39,6 +39,8 @@ def step(
     """
     from mlspec.runtime.steps.contract import StepError
 
+    # Before any numeric library starts: threads of two steps side by side wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     node = _node(kind)
     project = str(Path.cwd())
     if project not in sys.path:
