@@ -46,7 +46,7 @@ def evaluate_models(line: Line, made: Made, uncompressed: Made | None, rows: Row
     others = [name for name in dict.fromkeys(named) if name in catalogue.models and name not in own]
     for name in others:
         if name is not None:
-            found = base_of(line, catalogue.models[name])
+            found = base_of(line, catalogue.models[name], rows)
             inputs.append(input_of(f"r_{word(name)}", *found, at))
     step = line.add(
         Kind.EVALUATE,

@@ -11,6 +11,7 @@ from mlspec.analysis.derive.steps import (
     input_of,
     theirs,
 )
+from mlspec.analysis.derive.versions import has_pipeline
 from mlspec.analysis.settings import merge_settings
 from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
@@ -59,7 +60,7 @@ def _train(line: Line, model: ModelSpec, rows: Rows) -> Made:
         )
         given = (*given, input_of("params", step, "params", model.tune.at))
     if train.base is not None and (base := line.ctx.facts.catalogue.models.get(train.base.text)):
-        given = (*given, input_of("base", *base_of(line, base), train.base.at))
+        given = (*given, input_of("base", *base_of(line, base, rows), train.base.at))
     if train.block.is_own:
         return _own_training(line, model, train, rows)
     step = line.add(
@@ -125,10 +126,17 @@ def _asks(block: BlockSpec, reference: str) -> bool:
     return any("${" + reference + "}" in word for word in words)
 
 
-def base_of(line: Line, base: ModelSpec) -> Made:
-    """Return where a base model is; it is fetched once."""
-    known = next((step.id for step in line.steps if step.id == f"fetch-{base.id}"), None)
-    return (known, "model") if known is not None else _fetch(line, base)
+def base_of(line: Line, base: ModelSpec, rows: Rows) -> Made:
+    """Return where a model is that another one starts from or is compared with.
+
+    A model with versions of its own is the champion of the registry; one without is made here.
+    """
+    known = known_member(line, base)
+    if known is not None:
+        return known
+    if base.train is not None and not has_pipeline(base, line.ctx.facts.catalogue):
+        return make(line, base, rows)
+    return _fetch(line, base)
 
 
 def _combine(line: Line, model: ModelSpec, rows: Rows) -> Made:

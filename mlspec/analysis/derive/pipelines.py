@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mlspec.analysis.catalogue import Catalogue
 from mlspec.analysis.derive.data import data_pipeline
 from mlspec.analysis.derive.explicit import extend
 from mlspec.analysis.derive.models import model_pipeline
 from mlspec.analysis.derive.steps import DeriveContext
+from mlspec.analysis.derive.versions import has_pipeline
 from mlspec.diagnostics.codes.names import RESERVED_NAME
 from mlspec.diagnostics.model import Diagnostic, Label, has_errors
 from mlspec.ir.graph import topological_order
 from mlspec.ir.kinds import Kind
 from mlspec.ir.model import Pipeline
-from mlspec.spec.nouns import ModelSpec
 
 
 def derive(
@@ -66,37 +65,6 @@ def _check_names(
         for pipeline in explicit
         if pipeline.id in ids
     )
-
-
-def has_pipeline(model: ModelSpec, catalogue: Catalogue) -> bool:
-    """Whether a model has versions of its own: gated, retrained, served, or used by no other."""
-    if model.train is not None and model.train.pipeline is not None:
-        return False  # its steps stand behind those of the pipeline that trains it
-    if model.promote is not None or model.retrain is not None:
-        return True
-    return model.id in _served(catalogue) or model.id not in _used(catalogue)
-
-
-def _served(catalogue: Catalogue) -> set[str]:
-    found: set[str] = set()
-    for service in catalogue.nouns.services:
-        found.add(service.model.text)
-        found.update(variant.model.text for variant in service.variants)
-        if service.fallback is not None:
-            found.add(service.fallback.text)
-    return found
-
-
-def _used(catalogue: Catalogue) -> set[str]:
-    found: set[str] = set()
-    for model in catalogue.nouns.models:
-        if model.ensemble is not None:
-            found.update(member.text for member in model.ensemble.members)
-        if model.train is not None and model.train.base is not None:
-            found.add(model.train.base.text)
-        if model.baseline is not None:
-            found.add(model.baseline.text)
-    return found
 
 
 def _checked(pipelines: tuple[Pipeline, ...]) -> Iterator[str]:

@@ -1,16 +1,19 @@
 """The step `fetch`: a model that was made elsewhere, as a model folder.
 
 Input `file` (optional): what another step made, a file or a folder. Without it the bytes come from
-the model's `source`. Output `model`.
+the model's `source`, or, for a model that is made here, from its champion. Output `model`.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
+from mlspec.ir.facts import ModelFacts
 from mlspec.runtime.fetching.adopt import adopt
 from mlspec.runtime.fetching.places import Wanted, bring, copy
+from mlspec.runtime.registry.model import CHAMPION
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
 from mlspec.runtime.steps.lifecycle import model_of, registry_of
 
@@ -31,9 +34,25 @@ def run(call: StepCall) -> StepExit:
         elif model.source is not None:
             origin = bring(_wanted(call, model.source, model.secret_variable), raw)
         else:
-            raise StepError(f"model `{model.id}` has no `source`, and no file was given")
+            return _champion(call, model)
         with whole_folder(call.output("model")) as draft:
             adopt(raw, model, draft, call.project, origin)
+    return StepExit.OK
+
+
+def _champion(call: StepCall, model: ModelFacts) -> StepExit:
+    """Bring the champion of a model that has versions of its own here."""
+    registry = registry_of(call)
+    champion = registry.find(model.id, CHAMPION)
+    if champion is None:
+        raise StepError(
+            f"`{model.id}` has no champion yet",
+            help=f"make and promote a version first: mlspec run models.{model.id}",
+        )
+    with tempfile.TemporaryDirectory(prefix="mlspec-") as scratch:
+        package = registry.fetch(champion, Path(scratch) / "package")
+        with whole_folder(call.output("model")) as draft:
+            shutil.copytree(package / "model", draft, dirs_exist_ok=True)
     return StepExit.OK
 
 
