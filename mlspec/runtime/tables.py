@@ -150,6 +150,7 @@ class Snapshot:
         rows: None for files. bytes: of the content on disk.
         columns: type of the language by name, in order.
         undeclared: columns of the source that the schema does not name; they are left out.
+        modified: RFC 3339, when the newest file changed; for files whose place says it.
     """
 
     data: str
@@ -160,6 +161,7 @@ class Snapshot:
     bytes: int
     columns: Mapping[str, str]
     undeclared: tuple[str, ...] = ()
+    modified: str | None = None
 
     def write(self, folder: Path) -> None:
         """Write `snapshot.json` into a data folder."""
@@ -174,6 +176,8 @@ class Snapshot:
         }
         if self.undeclared:
             found["undeclared"] = list(self.undeclared)
+        if self.modified is not None:
+            found["modified"] = self.modified
         write_json(found, folder / SNAPSHOT)
 
 
@@ -218,6 +222,7 @@ def read_snapshot(folder: Path) -> Snapshot:
             bytes=int(found["bytes"]),
             columns={str(name): str(type_) for name, type_ in found["columns"].items()},
             undeclared=tuple(found.get("undeclared", ())),
+            modified=found.get("modified"),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise StepError(

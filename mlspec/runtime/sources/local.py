@@ -5,6 +5,7 @@ The version is `sha256:` of the bytes that were read: of the file, or of the fol
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlspec.runtime.digests import digest_of_file, digest_of_files
@@ -86,7 +87,9 @@ def read_paths(wanted: Wanted, root: Path, paths: list[Path]) -> Found:
     alone = len(paths) == 1 and paths[0].parent == root
     version = next(iter(digests.values())) if alone else digest_of_files(digests)
     if wanted.facts.format == "files":
-        return Found(files=names, version=version)
+        newest = max(path.stat().st_mtime for path in paths)
+        known = None if wanted.raw is not None else datetime.fromtimestamp(newest, UTC)
+        return Found(files=names, version=version, modified=known)
     table, undeclared = read_files(paths, wanted.facts, root)
     return Found(table=table, version=version, undeclared=tuple(undeclared))
 

@@ -62,6 +62,7 @@ class Found:
         files: for `format: files`: paths by relative name. version: the source's own, or None.
         undeclared: columns that the schema does not name.
         is_ordered: whether the source gives its rows in the same order every time.
+        modified: when the newest file changed, for files; None: not known (a staged copy).
     """
 
     table: pa.Table | None = None
@@ -69,6 +70,7 @@ class Found:
     version: str | None = None
     undeclared: tuple[str, ...] = ()
     is_ordered: bool = True
+    modified: datetime | None = None
 
 
 _NETWORK = re.compile(

@@ -125,4 +125,5 @@ def _write_files(found: Found, facts: DataFacts, folder: Path, source: str | Non
         rows=None,
         bytes=size,
         columns={},
+        modified=None if found.modified is None else found.modified.isoformat(),
     )

@@ -1,0 +1,1 @@
+"""The data contract: what each row must be, and what all of them together must be."""
