@@ -6,10 +6,12 @@ says; the digests in it are what an approval is about.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
-from mlspec.runtime.registry import Version
+from mlspec.runtime.documents.evidence import render
+from mlspec.runtime.registry import Registry, Version
 from mlspec.runtime.trust.verification import Asked, Standing
 
 
@@ -19,10 +21,14 @@ def command_of(version: Version, environment: str) -> str:
     return f"mlspec approve {version.name}{env}"
 
 
-def page_of(
-    asked: Asked, version: Version, verdict: Mapping[str, Any], standing: Standing, expires: str
-) -> str:
-    """Return the evidence page."""
+def page_of(asked: Asked, version: Version, standing: Standing, expires: str, shown: str) -> str:
+    """Return the evidence page.
+
+    Args:
+        asked, version, standing: the question, and who has answered.
+        expires: until when it is asked.
+        shown: what is known about the package and its verdict, Markdown.
+    """
     lines = [
         f"# Approval of {asked.name}",
         "",
@@ -33,15 +39,10 @@ def page_of(
         f'$ {command_of(version, asked.environment)} --reason "..."',
         "```",
         "",
-        "## Verdict",
-        "",
-        f"**{verdict.get('verdict')}**",
-        "",
-        *_checks(verdict),
         "## What is approved",
         "",
         f"- package `{asked.subject}`",
-        f"- verdict `{asked.evidence}`",
+        f"- verdict `{asked.evidence or 'none: no check judges it'}`",
         f"- spec `{asked.spec}`",
         f"- commit `{version.provenance.get('commit') or 'unknown'}`",
         f"- run `{version.facts.get('run') or 'unknown'}`"
@@ -53,22 +54,24 @@ def page_of(
     ]
     if standing.refused:
         lines += ["## Does not count", "", *(f"- {one}" for one in standing.refused), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, shown])
 
 
-def _checks(verdict: Mapping[str, Any]) -> list[str]:
-    checks = verdict.get("checks")
-    if not isinstance(checks, list) or not checks:
-        return []
-    rows = ["| check | verdict | measured | interval | rows |", "| --- | --- | --- | --- | --- |"]
-    for one in checks:
-        if isinstance(one, dict):
-            low, high = one.get("lower"), one.get("upper")
-            interval = "" if low is None and high is None else f"{_text(low)} to {_text(high)}"
-            check = str(one.get("check", "")).replace("|", "\\|")
-            cells = (f"`{check}`", one.get("verdict"), _text(one.get("estimate")), interval)
-            rows.append(f"| {' | '.join(map(str, cells))} | {_text(one.get('n'))} |")
-    return [*rows, ""]
+def shown_of(registry: Registry, version: Version, verdict: Path | None) -> str:
+    """Return what is known about a package and its verdict, beside those of the champion.
+
+    Raises:
+        StepError: a package is damaged, or says less than it must.
+    """
+    if verdict is None:
+        return "No check judges this model.\n"
+    champion = registry.find(version.model, "champion")
+    with tempfile.TemporaryDirectory() as folder:
+        package = registry.fetch(version, Path(folder) / "package")
+        before = None
+        if champion is not None:
+            before = registry.fetch(champion, Path(folder) / "champion")
+        return render(package, verdict, before)
 
 
 def _data(version: Version) -> list[str]:
@@ -80,12 +83,6 @@ def _data(version: Version) -> list[str]:
 
 def _version(told: object) -> object:
     return told.get("version", told) if isinstance(told, dict) else told
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def wanted_text(missing: Mapping[str, int]) -> str:

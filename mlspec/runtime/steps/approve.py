@@ -10,16 +10,14 @@ statements, and verified like all.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from mlspec.runtime.audit import Actor
 from mlspec.runtime.digests import digest_of_bytes
 from mlspec.runtime.model import stamp
 from mlspec.runtime.registry import Registry, State, Version
 from mlspec.runtime.steps import lifecycle
-from mlspec.runtime.steps.approval_page import command_of, page_of, wanted_text
+from mlspec.runtime.steps.approval_page import command_of, page_of, shown_of, wanted_text
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_file
 from mlspec.runtime.trust import asking
 from mlspec.runtime.trust.verification import Asked, Counted, Standing
@@ -61,7 +59,7 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
         registry.set_state(version, State.APPROVED)
         _write(call, version, standing.counted, now)
         return StepExit.OK
-    _ask(call, registry, version, asked, verdict.data, standing, now)
+    _ask(call, registry, version, asked, standing, now)
     return StepExit.PENDING
 
 
@@ -118,34 +116,27 @@ def _ask(
     registry: Registry,
     version: Version,
     asked: Asked,
-    verdict: Mapping[str, Any],
     standing: Standing,
     now: datetime,
 ) -> None:
     """Say who is missing; ask, unless that was done and has not expired."""
-    known = asking.newest_request(registry, version)
-    request = known
+    request = asking.newest_request(registry, version)
     if request is None or not asking.is_open(request, asked, now):
-        expired = known is not None and known.asked == asked
-        if known is not None and expired:
+        if request is not None and request.asked == asked:
             lifecycle.record(call, "expire", version, now, evidence=asked.shown)
-            _say(f"the approval of {asked.name} expired at {known.expires}; it is asked for anew")
+            _say(f"the approval of {asked.name} expired at {request.expires}; it is asked for anew")
         request = asking.request_of(asked, now, run=call.run_id, people=call.node.registry.people)
+        verdict = call.input("verdict") if asked.evidence else None
+        shown = shown_of(registry, version, verdict)
+        page = page_of(asked, version, standing, request.expires, shown)
+        registry.attach(version, asking.EVIDENCE, page.encode())
         registry.attach(version, asking.REQUEST, asking.write_request(request))
-        lifecycle.record(
-            call,
-            "request",
-            version,
-            now,
-            outcome=wanted_text(standing.missing),
-            evidence=asked.shown,
-        )
-    page = page_of(asked, version, verdict, standing, request.expires)
-    registry.attach(version, asking.EVIDENCE, page.encode())
+        missing = wanted_text(standing.missing)
+        lifecycle.record(call, "request", version, now, outcome=missing, evidence=asked.shown)
     report = call.outputs.get("report")
     if report is not None:
         with whole_file(report) as path:
-            path.write_text(page, encoding="utf-8")
+            path.write_bytes(registry.attachments(version, asking.EVIDENCE)[-1])
     missing = wanted_text(standing.missing)
     _say(f"{asked.name} waits for {missing} until {request.expires}; approve with:")
     _say(f"  {command_of(version, asked.environment)}")

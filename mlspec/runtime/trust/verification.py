@@ -184,9 +184,9 @@ def _check(asked: Asked, answer: Answer, people: People, now: datetime, notes: l
     within = timedelta(seconds=max(one.within for one in wanted))
     if now > time + within:
         raise _Refusal(f"it expired at {stamp(time + within)}")
-    _check_member(asked, answer, wanted, people, time, notes)
     if answer.decision == APPROVE:
         _check_four_eyes(asked, answer, people, notes)
+    _check_member(asked, answer, wanted, people, time, notes)
 
 
 def _check_member(
@@ -210,7 +210,9 @@ def _check_member(
             f"nobody can check whether they belong to {', '.join(unknown)}: "
             f"list its people under `teams` in {where}"
         )
-    raise _Refusal(f"they did not belong to role `{answer.role}` ({', '.join(members)}) then")
+    raise _Refusal(
+        f"they did not belong to role `{answer.role}` ({', '.join(members)}) when they answered"
+    )
 
 
 def _check_four_eyes(asked: Asked, answer: Answer, people: People, notes: list[str]) -> None:

@@ -73,7 +73,7 @@ def test_approve__somebody_else_is_refused(life):
     life.approve(NOW)
     done = mlspec("approve", "ctr@1", "--as", "eve")
     assert done.code == 1
-    assert "eve: they did not belong to role `ops` (@acme/ops) then" in done.err
+    assert "eve: they did not belong to role `ops` (@acme/ops) when they answered" in done.err
     done = mlspec("approve", "ctr@1", "--role", "lead")
     assert done.code == 1
     assert "role `lead` is not asked for models.ctr@1; ops is" in done.err
