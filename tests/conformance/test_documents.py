@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from mlspec.runtime.documents.statement import Subject
 from mlspec.runtime.steps.contract import StepExit
 from tests.support.airflow_harness import engines
 from tests.support.documents import DATE, HOSTILE, call, hostile, made
+from tests.support.packages import inputs_for, packaged
 
 pytestmark = pytest.mark.engine("documents")
 JUDGE = Path(__file__).parents[1] / "engines" / "documents" / "judge.py"
@@ -176,3 +178,19 @@ def test_validators__see_what_is_wrong(tmp_path):
         (folder / name).write_bytes(content)
     problems = judged(folder)
     assert [name for name in wrong if not problems[name]] == []
+
+
+def test_documents__of_a_package_that_the_step_made(tmp_path):
+    package = packaged(inputs_for(tmp_path / "made", "fit"), tmp_path / "package")
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    for name, judged_as in {
+        "provenance.json": "provenance.intoto.json",
+        "bom.cdx.json": "bom.cdx.json",
+        "README.md": "package.README.md",
+        "contracts/card-payments.odcs.yaml": "contract.odcs.yaml",
+    }.items():
+        shutil.copy(package / name, folder / judged_as)
+    problems = judged(folder)
+    assert {name: found for name, found in problems.items() if found} == {}
+    assert len(problems) == 4
