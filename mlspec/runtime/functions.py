@@ -66,7 +66,7 @@ def load_function(reference: str, project: Path) -> Callable[..., Any]:
         module = _import(name, project)
     _homes[top] = project
     place = getattr(module, "__file__", None)
-    if place is None or not _inside(Path(place), project):
+    if place is None or not is_inside(Path(place), project):
         raise StepError(
             f"`{name}` is another module than the project's: {place or 'part of Python'}",
             help="give the project's module another name",
@@ -205,7 +205,7 @@ def _require_in_project(top: str, name: str, project: Path) -> None:
     found = PathFinder.find_spec(top)  # an editable install, such as a `src` folder
     if found is None and top not in sys.builtin_module_names:
         raise _no_module(name, project)
-    if found is None or not any(_inside(place, project) for place in _places(found)):
+    if found is None or not any(is_inside(place, project) for place in _places(found)):
         raise StepError(
             f"`{top}` is not a module of the project",
             help="functions are taken from the project's own files only",
@@ -230,7 +230,7 @@ def _forget_other_project(top: str, project: Path) -> None:
     del _homes[top]
 
 
-def _inside(place: Path, project: Path) -> bool:
+def is_inside(place: Path, project: Path) -> bool:
     """Whether a file is the project's: below its folder, and not installed there.
 
     A step's workspace is a folder of links to the checkout (docs/adr/0002): what the project's

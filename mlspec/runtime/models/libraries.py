@@ -12,9 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mlspec.runtime.functions import is_inside
 from mlspec.runtime.steps.contract import StepError
-
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def made_by(model: Any, *packages: str) -> bool:
@@ -65,7 +64,4 @@ def is_project_module(name: str, project: Path) -> bool:
     places = [Path(one) for one in found.submodule_search_locations or ()]
     if found.origin:
         places.append(Path(found.origin))
-    return any(
-        place.resolve().is_relative_to(project) and not _INSTALLED & set(place.resolve().parts)
-        for place in places
-    )
+    return any(is_inside(place, project) for place in places)

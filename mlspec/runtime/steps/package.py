@@ -28,6 +28,7 @@ from mlspec.runtime.documents.lock import installed, lock_json
 from mlspec.runtime.documents.odcs import contract_yaml
 from mlspec.runtime.documents.profile import reference_profile
 from mlspec.runtime.documents.slsa import provenance
+from mlspec.runtime.functions import is_inside
 from mlspec.runtime.judging.scores import CANDIDATE, read_scores
 from mlspec.runtime.models.document import read_document
 from mlspec.runtime.models.formats import FORMATS
@@ -239,8 +240,8 @@ def _own_card(call: StepCall, name: str | None) -> str:
     if not name:
         return ""
     project = call.project.resolve()
-    path = (project / name).resolve()
-    if not path.is_relative_to(project):
+    path = project / name
+    if not is_inside(path, project):
         raise StepError(f"the card `{name}` lies outside the project")
     try:
         return path.read_text(encoding="utf-8")
