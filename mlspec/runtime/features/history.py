@@ -5,14 +5,14 @@ events. Out: the columns of the feature. Invariants: a row counts only if its ti
 before the event's; a column with `available_after` counts only if that has passed as well, and is
 None before; rows of one time keep the order of the data; the same function and check serve online.
 
-Rows are sorted once by key and time, and each event takes a slice: the function must not change
-the rows that it is given.
+Rows are sorted once by key and time, and the list of a key grows from event to event: the time does
+not depend on how many rows a key has. A function that changes the list is told so.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,16 +63,24 @@ def keyed_feature(
         StepError: a column is missing, the function raised, or returned what is not declared.
     """
     past = _Past.of(feature, data, events.keys)
-    results: list[Any] = []
-    moments = plain_list(events.times)
-    stamps = _microseconds(events.times)
-    try:
-        for code, stamp, at in zip(past.codes, stamps, moments, strict=True):
-            rows = past.before(code, stamp)
-            results.append(aggregate(rows, at) if aggregate else _newest(feature, rows))  # type: ignore[arg-type]  # a time: no event has none
-    except (Exception, SystemExit) as error:
-        where = name_row(len(results))
-        raise fault(error, feature.transform or feature.id, project, doing=where) from error
+    moments, stamps = plain_list(events.times), _microseconds(events.times)
+    results: list[Any] = [None] * len(stamps)
+    for place, rows in past.walk(stamps):
+        count, last = len(rows), rows[-1] if rows else None
+        try:
+            results[place] = (
+                aggregate(rows, moments[place])  # type: ignore[arg-type]  # no event lacks a time
+                if aggregate
+                else _newest(feature, rows)
+            )
+        except (Exception, SystemExit) as error:
+            where, what = name_row(place), feature.transform or feature.id
+            raise fault(error, what, project, doing=where) from error
+        if len(rows) != count or (rows and rows[-1] is not last):
+            raise StepError(
+                f"`{feature.transform}` changes the rows that it is given",
+                help="work on a copy: `rows = list(rows)`",
+            )
     return collect(feature, results, name_row)
 
 
@@ -151,14 +159,37 @@ class _Past:
             delays=tuple(late.items()),
         )
 
-    def before(self, code: int, stamp: int) -> list[dict[str, Any]]:
-        """Return the rows of a key strictly before a time; what is not known yet is None."""
-        start, end = self.first[code], self.first[code + 1]
-        stop = bisect_left(self.stamps, stamp, start, end)
-        rows = self.rows[start:stop]
+    def walk(self, stamps: list[int]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Give each event's place and the rows strictly before it; what is not known yet is None.
+
+        Events come key by key, oldest first, so that one list of each key grows: it is valid until
+        the next event is asked for.
+        """
+        order = np.lexsort((np.asarray(stamps, dtype=np.int64), np.asarray(self.codes)))
+        longest = max((delay for _, delay in self.delays), default=0)
+        code, known = -1, 0
+        rows: list[dict[str, Any]] = []
+        for place in order.tolist():
+            if self.codes[place] != code:
+                code, rows = self.codes[place], []
+                known = self.first[code]
+            stamp, end = stamps[place], self.first[code + 1]
+            ready = bisect_left(self.stamps, stamp - longest, known, end)
+            rows.extend(self.rows[known:ready])
+            known = ready
+            if not self.delays:
+                yield place, rows
+                continue
+            pending = self._pending(ready, stamp, end)
+            yield place, rows + pending
+
+    def _pending(self, ready: int, stamp: int, end: int) -> list[dict[str, Any]]:
+        """Return the rows before a time of which some columns are not known yet."""
+        stop = bisect_left(self.stamps, stamp, ready, end)
+        rows = self.rows[ready:stop]
         for name, delay in self.delays:
-            known = bisect_left(self.stamps, stamp - delay, start, stop)
-            for place in range(known - start, stop - start):
+            since = bisect_left(self.stamps, stamp - delay, ready, stop)
+            for place in range(since - ready, stop - ready):
                 rows[place] = {**rows[place], name: None}
         return rows
 

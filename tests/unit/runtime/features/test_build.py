@@ -569,3 +569,22 @@ def test_step__data_that_is_not_given_is_named(project):
     call = step(project, (row_feature(reads=(Reads(data="views", columns=("bid",)),)),))
     with pytest.raises(StepError, match=r"no column `views`|`views` is needed"):
         run(replace(call, node=replace(call.node, model=replace(call.node.model, label_data=None))))
+
+
+@pytest.mark.parametrize(
+    "change", ["rows.pop()", "rows.append({})", "rows.reverse()", "rows.clear()"]
+)
+def test_function__that_changes_the_rows_it_is_given_is_refused(project, change):
+    (project / "feats.py").write_text(
+        f"def past(rows, at):\n    if len(rows) > 1:\n        {change}\n    return {{'count': 1, 'total': 1.0}}\n"
+    )
+    with pytest.raises(StepError, match="`feats:past` changes the rows that it is given"):
+        build(project, past_feature())
+
+
+def test_function__of_a_key_that_raises_names_the_row(project):
+    (project / "feats.py").write_text(
+        "def past(rows, at):\n    return {'count': 1, 'total': 1 / (2 - len(rows))}\n"
+    )
+    with pytest.raises(StepError, match=r"failed at row \d \(key 'i[45]'\): ZeroDivisionError"):
+        build(project, past_feature())
