@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, date, datetime
+from typing import Annotated
+
 import typer
 
 from mlspec.cli.console import FORMATS, err, show_report
@@ -12,11 +16,22 @@ from mlspec.frontend import validate as validate_all
 from mlspec.ir.model import Application, Pipeline
 
 
-def validate(file: File = SPEC, env: Env = None, output: Format = "text") -> None:
-    """Check a spec: shape, names, graph, conditions, every environment, names of targets."""
+def validate(
+    file: File = SPEC,
+    env: Env = None,
+    output: Format = "text",
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--date", metavar="DATE", help="Waivers that ended before it do not hold; today."
+        ),
+    ] = None,
+) -> None:
+    """Check a spec: shape, names, graph, rules, every environment, names of targets."""
     one_of(output, FORMATS, "--format")
+    today = _day(day)
     loaded = load(spec_path(file))
-    analysed = (analyse(loaded, env),) if env is not None else validate_all(loaded)
+    analysed = (analyse(loaded, env, today),) if env is not None else validate_all(loaded, today)
     found = tuple(diagnostic for one in analysed for diagnostic in one.diagnostics)
     applications = [one.application for one in analysed if one.application is not None]
     if any(one.targets or _has_native(one) for one in applications):
@@ -32,6 +47,24 @@ def validate(file: File = SPEC, env: Env = None, output: Format = "text") -> Non
     if output == "text" and not code and application is not None:
         err(_summary(application.name, application.pipelines, loaded.environments))
     raise typer.Exit(code)
+
+
+def _day(written: str | None) -> date:
+    """Return the day by which waivers are judged (docs/adr/0010).
+
+    Raises:
+        typer.BadParameter: when it is not a date.
+    """
+    if written is None:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+        now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+        return now.date()
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise typer.BadParameter(
+            f"`{written}` is not a date such as 2027-03-31.", param_hint="--date"
+        ) from None
 
 
 def _has_native(application: Application) -> bool:
