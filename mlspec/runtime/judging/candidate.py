@@ -39,6 +39,7 @@ class Case:
         model: with its checks. metrics: the user's own.
         scores: the score table; None when a step's numbers are all there is.
         written: numbers of a user's step; None without them.
+        existing: references among champion and previous that the registry has.
         stored: such numbers of earlier versions, by reference; a missing reference does not exist.
         project: folder of the user's functions.
         regulated: numbers of a step are no evidence, bootstraps draw twice as often.
@@ -48,6 +49,7 @@ class Case:
     metrics: tuple[MetricFacts, ...] = ()
     scores: Scores | None
     written: Written | None = None
+    existing: frozenset[str] = frozenset()
     stored: Mapping[str, Written] = field(default_factory=dict)
     project: Path
     regulated: bool = False
@@ -85,14 +87,14 @@ def _answer(question: Question, case: Case) -> CheckResult:
     if case.written is not None:
         value = known.written_value(case.written, question, None)
         if value is not None:
-            return _from_written(question, value, case.written, case.stored)
+            return _from_written(question, value, case.written, case)
     if case.scores is None:
         words = f"no step wrote the metric `{question.check.metric}`"
         return _open(question, Standing.INCONCLUSIVE, words)
     name = question.check.reference
     other = None if name is None else case.scores.models.get(name)
     if name is not None and other is None:
-        return _without_reference(question, name)
+        return _without_reference(question, name, case)
     reference = None if name is None or other is None else _reference(name, other)
     resamples = REGULATED_RESAMPLES if case.regulated else RESAMPLES
     if known.is_about_service(question):
@@ -103,29 +105,31 @@ def _answer(question: Question, case: Case) -> CheckResult:
     return on_rows(question, bench, reference)
 
 
-def _from_written(
-    question: Question, value: float, written: Written, stored: Mapping[str, Written]
-) -> CheckResult:
+def _from_written(question: Question, value: float, written: Written, case: Case) -> CheckResult:
     name = question.check.reference
     if name is None:
         return known.on_numbers(question, value, None, None)
     other = known.written_value(written, question, name)
-    if other is None and name not in stored:
-        return _without_reference(question, name)
+    if other is None and name not in case.stored:
+        return _without_reference(question, name, case)
     if other is None:
-        other = known.written_value(stored[name], question, None)
+        other = known.written_value(case.stored[name], question, None)
     if other is None:
         words = f"the {name} has no stored number of `{question.check.metric}`"
         return _open(question, Standing.INCONCLUSIVE, words)
     return known.on_numbers(question, value, other, Reference(name=name))
 
 
-def _without_reference(question: Question, name: str) -> CheckResult:
-    if name in _LATER:
+def _without_reference(question: Question, name: str, case: Case) -> CheckResult:
+    """Return the result where the reference is not in the table.
+
+    A champion that exists and was not scored is no cold start: nothing may pass for lack of it.
+    """
+    if name in _LATER and name not in case.existing:
         return _open(question, Standing.NOT_APPLICABLE, _LATER[name])
-    return _open(
-        question, Standing.INCONCLUSIVE, f"the score table has no `{name}` to compare with"
-    )
+    why = None if case.scores is None else case.scores.absent.get(name)
+    words = f"the score table has no `{name}` to compare with"
+    return _open(question, Standing.INCONCLUSIVE, words if why is None else f"{words}: {why}")
 
 
 def _open(question: Question, standing: Standing, sentence: str) -> CheckResult:

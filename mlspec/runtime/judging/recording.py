@@ -34,6 +34,11 @@ STATES: Mapping[Finding, State] = {
 _KEPT = ("champion", "previous")
 
 
+def existing_references(registry: Registry, model: str) -> frozenset[str]:
+    """Return which of champion and previous the registry has."""
+    return frozenset(name for name in _KEPT if registry.find(model, name) is not None)
+
+
 def stored_metrics(registry: Registry, model: str) -> dict[str, Mapping[str, Any]]:
     """Return the numbers that steps wrote of earlier versions, by reference.
 

@@ -71,6 +71,7 @@ class Scores:
     Attributes:
         task: of the model. n: rows. labels: shape (n,); None without labels.
         unknown: labels that are none of the classes; they are -1 in `labels`.
+        absent: why a model is not in the table, by name.
         clusters, queries: shape (n,); None when rows are independent, or not of queries.
         table: as read, for the user's own metrics.
     """
@@ -81,6 +82,7 @@ class Scores:
     unknown: tuple[str, ...] = ()
     models: Mapping[str, ScoredModel]
     slices: Mapping[str, Slices]
+    absent: Mapping[str, str] = field(default_factory=dict)
     clusters: AnyArray | None = None
     queries: AnyArray | None = None
     table: pa.Table
@@ -122,6 +124,7 @@ def read_scores(folder: Path, task: str) -> Scores:
             for name in table.column_names
             if name.startswith(_SLICE)
         },
+        absent={str(name): str(why) for name, why in (facts.get("absent") or {}).items()},
         clusters=_ids(table, "_cluster"),
         queries=_ids(table, "_query"),
         table=table,

@@ -23,7 +23,12 @@ from mlspec.runtime.judging.accepting import accept
 from mlspec.runtime.judging.candidate import Case, judge_candidate
 from mlspec.runtime.judging.document import Subject, bytes_of, document_of, report_of
 from mlspec.runtime.judging.known import read_written
-from mlspec.runtime.judging.recording import keep_explanation, record_verdict, stored_metrics
+from mlspec.runtime.judging.recording import (
+    existing_references,
+    keep_explanation,
+    record_verdict,
+    stored_metrics,
+)
 from mlspec.runtime.judging.results import Judgement
 from mlspec.runtime.judging.scores import Scores, read_scores
 from mlspec.runtime.model import stamp
@@ -58,6 +63,7 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
         metrics=call.node.metrics,
         scores=scores,
         written=None if written_at is None else read_written(written_at),
+        existing=existing_references(registry, model.id),
         stored={} if written_at is None else stored_metrics(registry, model.id),
         project=call.project,
         regulated=call.node.policy.profile == "regulated",

@@ -114,6 +114,18 @@ def test_cold_start__nothing_else_decides(tmp_path, others):
     assert found.checks[0].sentence == "there is no champion yet, and no other check decides"
 
 
+@pytest.mark.parametrize("name", ["champion", "previous"])
+def test_champion__that_exists_and_was_not_scored_is_no_cold_start(tmp_path, name):
+    found = judged(
+        tmp_path, plain(), ["roc_auc >= 0.6", f"roc_auc >= {name} - 0.01"],
+        facts={"absent": {"champion": "it reads `age`, which is no feature any more"}},
+        case={"existing": frozenset({"champion", "previous"})},
+    )  # fmt: skip
+    assert found.finding is Finding.INCONCLUSIVE
+    why = ": it reads `age`, which is no feature any more" if name == "champion" else ""
+    assert found.checks[1].sentence == f"the score table has no `{name}` to compare with{why}"
+
+
 @pytest.mark.parametrize("name", ["baseline", "gbdt", "uncompressed"])
 def test_other_reference__missing_is_never_excused(tmp_path, name):
     found = judged(tmp_path, plain(), ["roc_auc >= 0.6", f"roc_auc > {name}"])

@@ -174,6 +174,18 @@ def test_quantile_difference__covers_and_agrees_with_scipy():
     assert found.high == pytest.approx(oracle.high, abs=0.1 * width)
 
 
+@pytest.mark.parametrize(("n", "level"), [(300, 0.99), (400, 0.99), (60, 0.95)])
+def test_quantile_difference__covers_with_few_values_beyond(n, level):
+    random = np.random.default_rng(n)
+    truth = np.exp(0.5 * stats.norm.ppf(level)) * 0.2
+    misses = np.zeros(2)
+    for _ in range(300):
+        one, other = 1.2 * random.lognormal(0, 0.5, n), random.lognormal(0, 0.5, n)
+        found = quantile_difference(one, other, level, seed=1, resamples=300)
+        misses += [found.low > truth, found.high < truth]
+    assert (misses / 300).max() <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
+
+
 def test_small_samples__are_refused_in_words():
     for call in (
         lambda: wilcoxon([1.0], [0.0]),
@@ -181,7 +193,7 @@ def test_small_samples__are_refused_in_words():
         lambda: corrected_t([0.1], 0.1),
         lambda: corrected_t([0.1, 0.2], 1.0),
         lambda: diebold_mariano([1.0, 2.0], [0.0, 0.0], horizon=3),
-        lambda: quantile_difference(np.ones(900), np.ones(1100), 0.99, seed=0),
+        lambda: quantile_difference(np.ones(299), np.ones(1100), 0.99, seed=0),
     ):
         with pytest.raises(StatisticsError):
             call()

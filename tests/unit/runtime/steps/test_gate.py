@@ -206,6 +206,17 @@ def test_gate__written_numbers_and_those_stored_with_the_champion(it):
     assert check["reference"]["estimate"] == 0.9
 
 
+def test_gate__a_champion_that_was_not_scored_is_no_cold_start(it, tmp_path):
+    columns = {"_label": LABELS, "candidate": CHAMPION}
+    scores = write(tmp_path / "s", columns)
+    checks = ("roc_auc >= 0.8", "roc_auc >= champion - 0.01")
+    assert it.run(*checks, scores=scores) is StepExit.OK
+    it.registry.promote(it.registry.find("ctr", 1))
+    second = it.registered("two")
+    assert it.run(*checks, scores=scores, version=second) is StepExit.INCONCLUSIVE
+    assert it.state(second) is State.INCONCLUSIVE
+
+
 @pytest.mark.parametrize("numbers", [["accuracy"], {"accuracy": "good"}, {"accuracy": True}])
 def test_gate__written_numbers_that_are_none(it, numbers):
     with pytest.raises(StepError, match=r"no mapping|is no number"):
