@@ -34,7 +34,7 @@ def run(call: StepCall) -> StepExit:
             f"model `{model.id}` has no row left" + (f": {reasons}" if reasons else ""),
             help="an event needs a label, and must be older than the label's `delay`",
         )
-    notes = judge_features(features, outputs)
+    notes = judge_features(features, outputs, call.run_date)
     write_rows(call.output("rows"), rows.noted(notes))
     return StepExit.OK
 

@@ -511,7 +511,8 @@ def test_check__null_rate_lets_values_miss_and_stops_when_too_many_do(project):
     assert run(step(project, (nullable(CheckFacts(text="null_rate(bid_log) <= 25%")),))) == 0
     strict = nullable(CheckFacts(text="null_rate(bid_log) <= 10%"))
     with pytest.raises(
-        StepError, match=r"`bid_log` of feature `impression` fails its check .*null_rate is 0\.2"
+        StepError,
+        match=r"feature `impression`: `null_rate\(bid_log\) <= 10%`: fail: null_rate.* is 20 %",
     ):
         run(call_of_again(project, strict))
 
@@ -530,12 +531,15 @@ def call_of_again(project, feature):
 
 def test_check__a_warning_and_one_for_the_server_are_notes(project):
     feature = nullable(
-        CheckFacts(text="rows >= 100", severity="warn"), CheckFacts(text="staleness <= 5m")
+        CheckFacts(text="rows >= 100", severity="warn"),
+        CheckFacts(text="staleness <= 5m"),
+        CheckFacts(text="psi(hour) <= 0.2"),
     )
     assert run(step(project, (feature,))) == 0
     notes = read_rows(project / "out/rows").notes
-    assert "fails its check `rows >= 100`: rows is 5" in notes[0]
-    assert "`staleness <= 5m` is not checked when features are made" in notes[1]
+    assert notes[0].startswith("feature `impression`: `rows >= 100`: fail: ")
+    assert notes[1].startswith("feature `impression`: `staleness <= 5m` is about served values")
+    assert notes[2].startswith("feature `impression`: `psi(hour) <= 0.2`: inconclusive: ")
 
 
 def test_speed__a_hundred_thousand_rows(project):
