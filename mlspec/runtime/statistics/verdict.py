@@ -23,6 +23,10 @@ from mlspec.runtime.statistics.interval import Interval, Scale, StatisticsError
 from mlspec.runtime.statistics.wording import grouped, sentence_of, too_few
 
 
+_MOST_ROWS = 1e9
+"""Nobody has more test rows; a larger answer says only that the estimate lies on the limit."""
+
+
 class Finding(Enum):
     """What a check comes to."""
 
@@ -194,14 +198,14 @@ def rows_needed(interval: Interval, limit: float) -> int | None:
     limit) squared. It says nothing about how the estimate itself will move.
 
     Returns:
-        None when the estimate lies on the limit, or when a bound is infinite.
+        None when the estimate lies on the limit or as good as on it, or when a bound is infinite.
     """
     distance = limit - interval.estimate
     half = interval.high - interval.estimate if distance > 0 else interval.estimate - interval.low
     if not distance or not math.isfinite(half):
         return None
     needed = interval.n * (half / distance) ** 2
-    return math.ceil(needed) if needed < 1e15 else None
+    return math.ceil(needed) if needed < _MOST_ROWS else None
 
 
 def _least(metric: Metric | None) -> int:
@@ -213,6 +217,8 @@ def _wanting(interval: Interval, limit: float, needed: int | None) -> str:
         return f"; {grouped(_rounded(needed))} rows would decide"
     if interval.estimate == limit:
         return "; no number of rows would decide while the estimate lies on the limit"
+    if math.isfinite(interval.low) and math.isfinite(interval.high):
+        return "; hardly any number of rows would decide: the estimate lies almost on the limit"
     return "; more rows would decide"
 
 
