@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real engines and validators that judge emitted artifacts.
-# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [documents] [mlflow] [bench] (default: all but bench)
+# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [documents] [mlflow] [ml] [keras] [spark] [torch] [bench] (default: all but bench)
 # Everything lands below $MLSPEC_ENGINES (default: ~/.cache/mlspec-engines); a stamp file makes each part idempotent.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,6 +47,21 @@ part_documents() {
 
 part_mlflow() { venv_part mlflow mlflow==3.17.2; }
 
+# What `mlspec step` itself needs, for environments of libraries that train models.
+steps=(pyyaml jsonschema networkx jinja2 "typer<0.29" rich numpy scipy pyarrow cryptography rfc8785)
+
+part_ml() {
+  venv_part ml "${steps[@]}" scikit-learn==1.7.2 skops==0.16.0 xgboost-cpu==3.2.0 lightgbm==4.7.0 \
+    optuna==5.0.0 cmaes==0.13.1 onnx==1.23.2 onnxruntime==1.31.1 skl2onnx==1.20.0
+}
+
+part_keras() { venv_part keras "${steps[@]}" tensorflow-cpu==2.21.0 keras==3.15.1; }
+
+part_spark() { venv_part spark "${steps[@]}" pyspark==4.3.0; }
+
+# 5.6 GB: the package index has PyTorch for Linux with the libraries of a graphics card only.
+part_torch() { PIP_NO_CACHE_DIR=1 venv_part torch "${steps[@]}" torch==2.15.0; }
+
 part_bench() { venv_part bench kfp==2.17.0 "hera[yaml]"; }
 
 part_node() {
@@ -78,6 +93,6 @@ part_kustomize() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc documents mlflow node argo kustomize)
+[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc documents mlflow node argo kustomize ml keras spark torch)
 for part in "${parts[@]}"; do "part_$part"; done
 echo "engines: ready in $root" >&2

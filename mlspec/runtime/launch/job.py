@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,11 +82,12 @@ def read_job(path: Path) -> Job:
     return found
 
 
-def write_outcome(outcome: Outcome, path: Path) -> None:
-    """Write an outcome: beside the place, then renamed."""
-    draft = path.with_suffix(".part")
+def write_outcome(outcome: Outcome, path: Path, rank: int = 0) -> None:
+    """Write an outcome whole, unless another process of the training has written one before."""
+    draft = path.with_suffix(f".part{rank}")
     draft.write_text(json.dumps(to_json(outcome), sort_keys=True), encoding="utf-8")
-    draft.replace(path)
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)
 
 
 def read_outcome(path: Path) -> Outcome | None:

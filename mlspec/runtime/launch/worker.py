@@ -47,13 +47,15 @@ def main(arguments: list[str]) -> int:
     told, answer = Path(arguments[0]), Path(arguments[1])
     job = read_job(told)
     rank, workers = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    try:
-        with _group(job, workers):
+    with _group(job, workers):
+        try:
             outcome = train(job, rank, workers)
-    except StepError as error:
-        outcome = Outcome(error=error.message, help=error.help, exit=int(error.exit))
-    if rank == 0 or outcome.error:
-        write_outcome(outcome, answer)
+        except StepError as error:
+            outcome = Outcome(error=error.message, help=error.help, exit=int(error.exit))
+        # Written before the group ends: the others fail as soon as one is gone, and the first
+        # answer is the one that counts.
+        if rank == 0 or outcome.error:
+            write_outcome(outcome, answer, rank)
     sys.stdout.flush()
     return 1 if outcome.error else 0
 
@@ -78,26 +80,29 @@ def train(job: Job, rank: int = 0, workers: int = 1) -> Outcome:
     check_labels(job.model, rows)
     place = Offer(job=job, rows=rows, validation=validation, rank=rank, workers=workers)
     if rank != 0:  # the first worker writes, the others only compute
-        with tempfile.TemporaryDirectory(prefix="mlspec-worker-") as scratch:
-            _fit(place, Path(scratch))
-        return Outcome()
+        with (
+            tempfile.TemporaryDirectory(prefix="mlspec-worker-") as scratch,
+            _fitted(place, Path(scratch)),
+        ):
+            return Outcome()
     project = Path(job.project)
     draft = Path(job.output)
     extra = draft / EXTRA
     extra.mkdir()
-    model = _fit(place, extra)
-    _write(place, model, draft, extra)
-    return _tried(job, draft, rows, validation, project)
+    with _fitted(place, extra) as model:
+        _write(place, model, draft, extra)
+        return _tried(job, draft, rows, validation, project)
 
 
-def _fit(offer: Offer, output: Path) -> Any:
-    """Call the entry point; return what it returns."""
+@contextmanager
+def _fitted(offer: Offer, output: Path) -> Iterator[Any]:
+    """Call the entry point and give what it returns; a model may live in a session of its own."""
     job = offer.job
     project = Path(job.project)
     entry = load_function(job.how.entrypoint or "", project)
     fix_seeds(job.how.seed, job.how.threads)
     with offered(offer, output) as arguments:
-        return call_by_name(entry, arguments, project=project)
+        yield call_by_name(entry, arguments, project=project)
 
 
 def _write(offer: Offer, model: Any, draft: Path, extra: Path) -> None:

@@ -54,7 +54,16 @@ def save_model(model: Any, folder: Path, saving: Saving) -> Saved:
     for name in _SAVED:
         module = format_module(name)
         if module.owns(model, saving.project):
-            saved = module.save(model, folder, saving)
+            try:
+                saved = module.save(model, folder, saving)
+            except StepError:
+                raise
+            except Exception as error:
+                # Libraries refuse in exceptions of many kinds; whatever it is, nothing is kept.
+                raise StepError(
+                    f"the model cannot be kept in the format `{name}`: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
             assert isinstance(saved, Saved)  # noqa: S101  a fault of the format, not of the user
             return saved
     kind = type(model)
