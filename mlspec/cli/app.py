@@ -30,6 +30,7 @@ COMMANDS = {
     "approvals": "List approvals that are asked for.",
     "versions": "List versions of models.",
     "why": "Say why a version is what it is.",
+    "reproduce": "Train a version again and compare.",
     "audit": "Show or verify what was done to versions.",
     "compile": "Write the files that engines run.",
     "plan": "Show what a change means.",
