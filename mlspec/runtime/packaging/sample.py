@@ -1,12 +1,12 @@
 """The sample of a package: up to 100 test rows and what the evaluated model said about them.
 
 `sample.parquet` has `_key`, the input columns and `_prediction` (a number, a text, a truth value
-or a list of numbers). Input: the test rows, the model, the score table. Invariant: a sample is
-only written when the model predicts what was evaluated, within `TOLERANCE`.
+or a list of numbers) as the score table has it. `difference` says how far a model is from it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from mlspec.runtime.judging.scores import CANDIDATE
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.models.predictor import Predictor
 from mlspec.runtime.rows.folder import KEY, Rows
-from mlspec.runtime.scoring.measure import as_column
 from mlspec.runtime.steps.contract import StepError
 
 ROWS = 100
@@ -26,30 +25,45 @@ TOLERANCE = 1e-6
 PREDICTION = "_prediction"
 
 
-def write_sample(path: Path, predictor: Predictor, test: Rows, scores: pa.Table | None) -> int:
-    """Write the sample; return its rows.
+def write_sample(path: Path, inputs: Sequence[str], test: Rows, scores: pa.Table) -> None:
+    """Write the sample.
 
     Args:
-        path: of the file. predictor: the packaged model.
-        test: all test rows. scores: the score table of the same rows; None: nothing was evaluated.
+        path: of the file. inputs: columns that the model reads; empty: all features.
+        test: all test rows. scores: the score table of the same rows.
 
     Raises:
-        StepError: the model does not predict, or not what was evaluated.
+        StepError: the score table is not of these rows, or has no candidate.
         OSError: the disk refuses.
     """
     chosen = test.take(np.arange(min(ROWS, len(test))))
-    names = [one["name"] for one in predictor.facts["input"]] or list(chosen.columns)
+    names = list(inputs) or list(chosen.columns)
     missing = [name for name in names if name not in chosen.table.column_names]
     if missing:
         raise StepError(f"the test rows have no column `{missing[0]}`, which the model reads")
-    features = chosen.table.select(names)
-    predictions = predictor.predict(features)
-    if scores is not None:
-        _compare(predictor, features, predictions, chosen, scores)
+    if CANDIDATE not in scores.column_names or KEY not in scores.column_names:
+        raise StepError("the score table has no keys or no candidate", help="evaluate again")
+    told = scores.slice(0, len(chosen))
+    if told[KEY].to_pylist() != chosen.keys:
+        raise StepError("the score table is not of the test rows", help="evaluate again")
     columns = {KEY: chosen.table[KEY], **{name: chosen.table[name] for name in names}}
-    table = pa.table({**columns, PREDICTION: as_column(predictions)})
+    table = pa.table({**columns, PREDICTION: told[CANDIDATE]})
     pq.write_table(table.replace_schema_metadata(None), path)
-    return len(chosen)
+
+
+def difference(predictor: Predictor, sample: pa.Table) -> float:
+    """Return by how much a model's predictions differ from those of a sample; see the module.
+
+    Raises:
+        StepError: the model does not predict.
+    """
+    features = sample.drop_columns([KEY, PREDICTION])
+    wanted = as_array(sample[PREDICTION])
+    found = _difference(predictor.predict(features), wanted)
+    if found > TOLERANCE:
+        # A model that says classes may have been scored by the probabilities that it decides from.
+        found = min(found, _difference(predictor.probabilities(features), wanted))
+    return found
 
 
 def as_array(column: pa.ChunkedArray) -> AnyArray:
@@ -78,31 +92,6 @@ def largest_difference(one: AnyArray, other: AnyArray) -> float:
 
 def _is_number(values: AnyArray) -> bool:
     return values.dtype.kind in "fiub"
-
-
-def _compare(
-    predictor: Predictor, features: pa.Table, predictions: AnyArray, rows: Rows, scores: pa.Table
-) -> None:
-    """Hold the model against the score table: what was judged is what is packaged."""
-    if CANDIDATE not in scores.column_names or KEY not in scores.column_names:
-        raise StepError("the score table has no keys or no candidate", help="evaluate again")
-    if scores[KEY].slice(0, len(rows)).to_pylist() != rows.keys:
-        raise StepError("the score table is not of the test rows", help="evaluate again")
-    stored = scores[CANDIDATE].slice(0, len(rows)).combine_chunks()
-    wanted = as_array(pa.chunked_array([stored]))
-    # A model that says classes may have been scored by the probabilities that it decides from.
-    said = [predictions]
-    if largest_difference(predictions, wanted) > TOLERANCE:
-        said.append(predictor.probabilities(features))
-    differences = [_difference(one, wanted) for one in said]
-    if min(differences) > TOLERANCE:
-        far = min(differences)
-        how = "other classes" if far == float("inf") else f"numbers that differ by up to {far:g}"
-        raise StepError(
-            f"the model does not reproduce its evaluation: {how} for the first {len(rows)} "
-            "test rows",
-            help="does it use randomness or the clock when it predicts? was the model changed?",
-        )
 
 
 def _difference(said: AnyArray, wanted: AnyArray) -> float:

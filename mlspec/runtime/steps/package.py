@@ -32,7 +32,6 @@ from mlspec.runtime.functions import is_inside
 from mlspec.runtime.judging.scores import CANDIDATE, read_scores
 from mlspec.runtime.models.document import read_document
 from mlspec.runtime.models.formats import FORMATS
-from mlspec.runtime.models.predictor import Predictor, load_model
 from mlspec.runtime.packaging.metrics import measured
 from mlspec.runtime.packaging.sample import as_array, write_sample
 from mlspec.runtime.packaging.smoke import smoke_test
@@ -57,11 +56,11 @@ def run(call: StepCall) -> StepExit:
         raise StepError(f"the node of step `{call.node.step}` names no model")
     source = call.input("model")
     document = read_document(source)
-    # A program of the project predicts with a format of its own (`evaluate.run`); nothing here can.
-    predictor = load_model(source, call.project) if document["format"] in FORMATS else None
     train, test = _rows(call, "train"), _rows(call, "test")
     scores = _optional(call, "scores")
     made = made_of(call, model, document)
+    # A program of the project predicts with a format of its own (`evaluate.run`); nothing here can.
+    loads = document["format"] in FORMATS
     with whole_folder(call.output("package")) as folder:
         shutil.copytree(source, folder / "model")
         if digest_of_folder(folder / "model") != f"sha256:{made.digest}":
@@ -70,12 +69,13 @@ def run(call: StepCall) -> StepExit:
         if explanation is not None:
             shutil.copytree(explanation, folder / "explanation")
         table = None if scores is None else pq.read_table(scores / "scores.parquet")
-        if predictor is not None and test is not None and len(test):
-            write_sample(folder / "sample.parquet", predictor, test, table)
-        _write_profile(folder, predictor, model, train or test, table)
+        if loads and table is not None and test is not None and len(test):
+            inputs = [one["name"] for one in document["input"]]
+            write_sample(folder / "sample.parquet", inputs, test, table)
+        _write_profile(folder, made, train or test, table)
         _write_documents(folder, call, made)
         tried = "only its own program can load it"
-        if predictor is not None:
+        if loads:
             tried = smoke_test(folder, call.project, call.environ)
     print(f"packaged `{model.id}`: {tried}")  # noqa: T201  the step's log
     return StepExit.OK
@@ -126,28 +126,15 @@ def _snapshots(call: StepCall) -> tuple[DataVersion, ...]:
     return tuple(sorted(found, key=lambda one: one.data))
 
 
-def _write_profile(
-    folder: Path,
-    predictor: Predictor | None,
-    model: ModelFacts,
-    rows: Rows | None,
-    scores: pa.Table | None,
-) -> None:
+def _write_profile(folder: Path, made: Made, rows: Rows | None, scores: pa.Table | None) -> None:
     """Write the reference: inputs of the training rows, predictions of the test rows."""
-    if rows is None or not len(rows):
+    if rows is None or not len(rows) or scores is None or CANDIDATE not in scores.column_names:
         return
-    if scores is not None and CANDIDATE in scores.column_names and scores.num_rows:
-        predictions = as_array(scores[CANDIDATE])
-    elif predictor is not None:
-        predictions = predictor.predict(rows.features)
-    else:
-        return
-    known = (predictor.classes if predictor is not None else None) or ()
     profile = reference_profile(
         rows.features,
-        predictions,
-        classes=tuple(str(one) for one in known),
-        personal={one.name for one in model.input if one.sensitivity in _PERSONAL},
+        as_array(scores[CANDIDATE]),
+        classes=tuple(str(one) for one in made.model.get("classes") or ()),
+        personal={one.name for one in made.facts.input if one.sensitivity in _PERSONAL},
     )
     (folder / "profile.json").write_bytes(json_bytes(profile))
 
