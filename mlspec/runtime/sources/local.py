@@ -70,10 +70,10 @@ def locate(wanted: Wanted) -> tuple[Path, list[Path]]:
         if found:
             return root, found
         raise StepError(f"{wanted.name}: no file matches `{_shown(wanted, place)}`")
-    raise StepError(
-        f"{wanted.name}: `{_shown(wanted, place)}` does not exist",
-        help=f"its path is relative to the spec's folder, {wanted.project.name}/",
-    )
+    help_ = f"its path is relative to the spec's folder, {wanted.project.name}/"
+    if place.with_name(f"{place.name}.dvc").is_file():
+        help_ = f"DVC tracks it: write `source: dvc:{_shown(wanted, place)}`"
+    raise StepError(f"{wanted.name}: `{_shown(wanted, place)}` does not exist", help=help_)
 
 
 def read_paths(wanted: Wanted, root: Path, paths: list[Path]) -> Found:
