@@ -38,6 +38,7 @@ class Interval:
         test: name of the method, for people.
         p_value: of the method's own test of "no difference"; None when it has none.
         resamples, seed: of a bootstrap; None otherwise.
+        logarithmic: whether the bounds are symmetric on the logarithm, as those of ratios are.
     """
 
     scale: Scale = Scale.VALUE
@@ -50,6 +51,7 @@ class Interval:
     p_value: float | None = None
     resamples: int | None = None
     seed: int | None = None
+    logarithmic: bool = False
 
     @property
     def is_exact(self) -> bool:

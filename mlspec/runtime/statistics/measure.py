@@ -344,6 +344,7 @@ def _parity(side: _Side, confidence: float) -> Interval:
         n=side.n,
         confidence=confidence,
         test="log relative risk",
+        logarithmic=True,
     )
 
 

@@ -113,6 +113,7 @@ def relative_risk(
         n=n + reference_n,
         confidence=confidence,
         test="log relative risk",
+        logarithmic=True,
         p_value=2 * float(ndtr(-abs(ratio) / error)) if error else 1.0,
     )
 

@@ -22,7 +22,6 @@ from mlspec.expr.metric import Metric
 from mlspec.runtime.statistics.interval import Interval, Scale, StatisticsError
 from mlspec.runtime.statistics.wording import grouped, sentence_of, too_few
 
-
 _MOST_ROWS = 1e9
 """Nobody has more test rows; a larger answer says only that the estimate lies on the limit."""
 
@@ -195,13 +194,17 @@ def rows_needed(interval: Interval, limit: float) -> int | None:
     """Return with how many rows the present estimate would be decided.
 
     Half-widths shrink with the root of the rows, so it is n x (half-width / distance to the
-    limit) squared. It says nothing about how the estimate itself will move.
+    limit) squared, both on the logarithm where the bounds are symmetric there. It says nothing
+    about how the estimate itself will move.
 
     Returns:
         None when the estimate lies on the limit or as good as on it, or when a bound is infinite.
     """
-    distance = limit - interval.estimate
-    half = interval.high - interval.estimate if distance > 0 else interval.estimate - interval.low
+    low, estimate, high = interval.low, interval.estimate, interval.high
+    if interval.logarithmic and min(low, limit) > 0:
+        low, estimate, high, limit = (math.log(one) for one in (low, estimate, high, limit))
+    distance = limit - estimate
+    half = high - estimate if distance > 0 else estimate - low
     if not distance or not math.isfinite(half):
         return None
     needed = interval.n * (half / distance) ** 2

@@ -552,3 +552,39 @@ def test_score_table__lists_of_numbers_are_a_prediction_and_its_bounds(tmp_path)
     assert found.predictions.tolist() == [1.0, 2.0]
     assert found.bounds.tolist() == [[0.5, 2.0], [1.0, 3.0]]
     assert isinstance(read_scores(folder, "regression").table, pa.Table)
+
+
+@pytest.mark.parametrize(
+    ("term", "op", "limit", "tolerance"),
+    [
+        ("accuracy", ">=", lambda value: value - 0.01, 1.05),
+        ("roc_auc", ">=", lambda value: value - 0.01, 1.05),
+        ("brier", "<=", lambda value: value + 0.005, 1.05),
+        ("f1", ">=", lambda value: value - 0.02, 1.25),
+        ("demographic_parity_ratio by age_band", ">=", lambda value: 0.95 * value, 1.15),
+        ("roc_auc", ">=", "champion - 0.0002", 1.05),
+        ("accuracy", ">=", "champion - 0.0005", 1.3),
+    ],
+)
+def test_needed__rows_of_the_same_kind_do_decide(tmp_path, term, op, limit, tolerance):
+    """Copies of the rows keep the estimate: as many as are needed decide, two thirds do not."""
+    n = 900
+    columns = {
+        name: values[:n]
+        for name, values in plain(champion=CHAMPION, **{"_slice.age_band": BANDS}).items()
+    }
+
+    def judged_copies(times, limit):
+        rows = np.resize(np.arange(n), int(n * times))
+        table = {name: np.asarray(values)[rows] for name, values in columns.items()}
+        return judged(tmp_path, table, [f"{term} {op} {limit}"]).checks[0]
+
+    if not isinstance(limit, str):
+        limit = f"{limit(judged_copies(1, 0).verdict.estimate.value):.6f}"
+    first = judged_copies(1, limit)
+    assert first.standing is Standing.INCONCLUSIVE
+    assert first.needed > n
+    enough = np.ceil(tolerance * first.needed / n)
+    assert judged_copies(enough, limit).standing is not Standing.INCONCLUSIVE
+    fewer = max(1, np.floor(0.66 * first.needed / n))
+    assert judged_copies(fewer, limit).standing is Standing.INCONCLUSIVE
