@@ -63,7 +63,7 @@ def open_mlflow(
     if not address.startswith(("http://", "https://")):
         raise RegistryError(
             f"the registry `mlflow` needs the address of a server, not `{address}`",
-            help=f"write `targets.registry: {{mlflow: {{uri: 'https://…'}}}}`, or set {ADDRESS}",
+            help=f"write `targets.registry: {{kind: mlflow, uri: 'https://…'}}`, or set {ADDRESS}",
         )
     secret = environ.get(facts.secret_variable, "") if facts.secret_variable else ""
     return MlflowRegistry(Server(address=address, secret=secret), app, environment)
