@@ -21,7 +21,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-import mlspec
 from mlspec.runtime.steps.contract import StepError
 
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
@@ -32,7 +31,7 @@ _FOREIGN = tuple(
         for place in (
             sysconfig.get_path("stdlib"),
             sysconfig.get_path("platstdlib"),
-            Path(mlspec.__file__).parent,
+            Path(__file__).parents[1],
         )
     }
 )

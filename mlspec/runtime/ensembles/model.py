@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 
-import mlspec
 from mlspec.ir.facts import ModelFacts
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.ensembles import rules
@@ -29,6 +28,7 @@ from mlspec.runtime.functions import load_function
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.models.contract import Saved
 from mlspec.runtime.models.document import write_document
+from mlspec.runtime.models.libraries import version_of
 from mlspec.runtime.models.predictor import load_model
 from mlspec.runtime.steps.contract import StepError
 
@@ -68,7 +68,7 @@ def save_ensemble(
     saved = Saved(
         format="ensemble",
         engine="mlspec",
-        version=mlspec.__version__,
+        version=version_of("mlspec"),
         classes=tuple(classes) or None,
         details=details,
     )

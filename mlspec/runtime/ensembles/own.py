@@ -21,8 +21,9 @@ from mlspec.runtime.ensembles.answers import Member
 from mlspec.runtime.functions import user_code
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.models.tabular import plain
-from mlspec.runtime.rows.types import arrow_type, plain_list
+from mlspec.runtime.rows.types import plain_list
 from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.tables import arrow_type
 
 PATH_TASKS = frozenset({"other", "generation"})
 

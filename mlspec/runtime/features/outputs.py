@@ -22,8 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlspec.ir.facts import ColumnFacts, FeatureFacts
-from mlspec.runtime.rows.types import TIME, arrow_type, moment, typed
+from mlspec.runtime.rows.types import moment, typed
 from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.tables import TIME, arrow_type, embedding_length
 
 NameRow = Callable[[int], str]
 """From a row's number to how people find it."""
@@ -138,6 +139,12 @@ def _broken(
         row = _first_true(pc.is_nan(column)) if pa.types.is_floating(column.type) else None
         if row is not None:
             return _Wrong(row, "is NaN")
+    length = embedding_length(output.type)
+    if length is not None:
+        lengths = pc.list_value_length(column)
+        row = _first_true(pc.not_equal(lengths, length))
+        if row is not None:
+            return _Wrong(row, f"holds {lengths[row].as_py()} numbers, not {length}")
     return _out_of_bounds(output, column)
 
 

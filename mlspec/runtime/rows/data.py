@@ -7,15 +7,14 @@ the folder's.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mlspec.ir.facts import DataFacts
+from mlspec.runtime import tables
 from mlspec.runtime.rows.types import typed, utc
 from mlspec.runtime.steps.contract import StepError
 
@@ -88,21 +87,16 @@ def read_data(folder: Path, facts: DataFacts) -> Data:
     """Return the rows of a data folder.
 
     Raises:
-        StepError: it has no table, or a declared column is missing or of another type.
+        StepError: it has no table, it cannot be read, or a declared column is missing or of
+            another type.
     """
-    if not (folder / "rows.parquet").is_file():
+    if not (folder / tables.ROWS).is_file():
+        of_files = "data of `format: files` cannot be read by features"
         raise StepError(
-            f"data `{facts.id}` has no rows",
-            help="data of `format: files` cannot be read by features"
-            if facts.format == "files"
-            else "",
+            f"data `{facts.id}` has no rows", help=of_files if facts.format == "files" else ""
         )
-    try:
-        table = pq.read_table(folder / "rows.parquet")
-        snapshot = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
-        version = str(snapshot["version"])
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise StepError(f"the version of data `{facts.id}` cannot be read: {error}") from error
+    table = tables.read_rows(folder / tables.ROWS)
+    version = str(tables.read_json(folder / tables.SNAPSHOT).get("version", ""))
     data = Data(facts=facts, table=table, version=version)
     for column in facts.columns:
         found = typed(data.column(column.name), column.type, f"`{facts.id}.{column.name}`")

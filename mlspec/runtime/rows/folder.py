@@ -13,22 +13,21 @@ Invariants: same rows, same bytes; a reader never sees half a folder.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mlspec.runtime import tables
+from mlspec.runtime.digests import PREFIX, digest_of_file
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.steps.contract import StepError, whole_folder
 
 KEY, TIMES, LABEL, CLUSTER = "_key", "_time", "_label", "_cluster"
 SLICE, SPLIT = "_slice.", "_split."
-TABLE, FACTS = "rows.parquet", "rows.json"
+TABLE, FACTS = tables.ROWS, "rows.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,18 +101,17 @@ def write_rows(place: Path, rows: Rows) -> None:
         OSError: the disk refuses; nothing half-written is left.
     """
     with whole_folder(place) as draft:
-        pq.write_table(rows.table.replace_schema_metadata(None), draft / TABLE)
+        tables.write_rows(rows.table, draft / TABLE)
         facts = {
             "rows": len(rows),
             "columns": list(rows.columns),
             "label": rows.label,
             "dropped": dict(rows.dropped),
-            "sha256": hashlib.sha256((draft / TABLE).read_bytes()).hexdigest(),
+            "sha256": digest_of_file(draft / TABLE).removeprefix(PREFIX),
             "snapshots": dict(rows.snapshots),
             "notes": list(rows.notes),
         }
-        text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
-        (draft / FACTS).write_text(text + "\n", encoding="utf-8")
+        tables.write_json(facts, draft / FACTS)
 
 
 def read_rows(folder: Path) -> Rows:
@@ -122,12 +120,10 @@ def read_rows(folder: Path) -> Rows:
     Raises:
         StepError: it is no rows folder.
     """
-    absent = [name for name in (FACTS, TABLE) if not (folder / name).is_file()]
-    if absent:
-        raise StepError(f"`{folder.name}` is no folder of rows: no {absent[0]}")
+    if not (folder / FACTS).is_file():
+        raise StepError(f"`{folder.name}` is no folder of rows: no {FACTS}")
+    facts, table = tables.read_json(folder / FACTS), tables.read_rows(folder / TABLE)
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        table = pq.read_table(folder / TABLE)
         rows = Rows(
             table=table,
             columns=tuple(facts["columns"]),
@@ -136,8 +132,8 @@ def read_rows(folder: Path) -> Rows:
             snapshots=facts["snapshots"],
             notes=tuple(facts.get("notes", ())),
         )
-    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise StepError(f"the rows in `{folder.name}` cannot be read: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise StepError(f"`{FACTS}` in `{folder.name}` cannot be read: {error}") from error
     missing = [name for name in (KEY, *rows.columns) if name not in table.column_names]
     if missing:
         raise StepError(f"the rows in `{folder.name}` have no column `{missing[0]}`")

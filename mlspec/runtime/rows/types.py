@@ -1,52 +1,19 @@
-"""Types of the language as types of Arrow, and columns brought to them.
+"""Columns brought to their declared types, and to plain Python values.
 
-Duty: one meaning of `int`, `timestamp`, `embedding[8]`… for every step and for the server. In: a
-declared type, a column. Out: the Arrow type, the column in it. Invariants: time is microseconds in
-UTC (a time without a zone is taken as UTC); a cast never loses anything silently.
+Duty: one meaning of `int`, `timestamp`… for every step and for the server. In: a declared type, a
+column. Out: the column in the Arrow type of `mlspec.runtime.tables`. Invariants: time is
+microseconds in UTC (a time without a zone is taken as UTC); a cast never loses anything silently.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlspec.runtime.steps.contract import StepError
-
-TIME = pa.timestamp("us", tz="UTC")
-
-_PLAIN: dict[str, pa.DataType] = {
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "bool": pa.bool_(),
-    "string": pa.string(),
-    "text": pa.string(),
-    "class": pa.string(),
-    "json": pa.string(),
-    "bytes": pa.binary(),
-    "timestamp": TIME,
-    "probability": pa.float64(),
-    "score": pa.float64(),
-}
-_EMBEDDING = re.compile(r"embedding\[(\d+)\]")
-_LIST = re.compile(r"list\[(.+)\]")
-
-
-def arrow_type(declared: str) -> pa.DataType:
-    """Return the Arrow type of a declared type; an embedding is a list of n doubles.
-
-    Raises:
-        StepError: the language has no such type.
-    """
-    if declared in _PLAIN:
-        return _PLAIN[declared]
-    if found := _EMBEDDING.fullmatch(declared):
-        return pa.list_(pa.float64(), int(found[1]))
-    if found := _LIST.fullmatch(declared):
-        return pa.list_(arrow_type(found[1]))
-    raise StepError(f"there is no type `{declared}`")
+from mlspec.runtime.tables import TIME, arrow_type
 
 
 def typed(column: pa.ChunkedArray, declared: str, where: str) -> pa.ChunkedArray:

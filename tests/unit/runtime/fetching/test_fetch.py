@@ -280,6 +280,11 @@ def test_file__of_an_unknown_format_is_refused(project):
         fetch(project, toy_facts("m", format="magic"), file=project / "made")
 
 
-def test_model__without_source_and_file_is_refused(project):
-    with pytest.raises(StepError, match="has no `source`, and no file was given"):
-        fetch(project, toy_facts("m"))
+def test_model__that_is_made_here_is_its_champion(project):
+    with pytest.raises(StepError, match="`ctr` has no champion yet"):
+        fetch(project, toy_facts("ctr"))
+    registry = open_registry(RegistryFacts(), (project / "store").as_uri(), "shop", "dev", {})
+    version = registered(project)
+    registry.promote(registry.set_state(version, "validated"))
+    folder = fetch(project, toy_facts("ctr"))
+    assert load_model(folder, project).predict(ROWS)[1] == pytest.approx(1 / (1 + np.exp(-3)))
