@@ -87,10 +87,12 @@ def _members(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
     known = [(name, output) for name, output in outputs if output]
     if not known:
         return
+    agree = True
     first_name, first = known[0]
     for name, output in known[1:]:
         difference = _difference(first, output)
         if difference:
+            agree = False
             yield Diagnostic(
                 code=codes.MEMBERS_DISAGREE,
                 message=f"`{first_name.text}` and `{name.text}` answer different things:"
@@ -102,7 +104,8 @@ def _members(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
                 ),
                 help=("members answer under one name, with one type, classes and unit",),
             )
-    yield from _combination(catalogue, model, combine, known)
+    if agree:
+        yield from _combination(catalogue, model, combine, known)
 
 
 def _combination(
@@ -194,11 +197,12 @@ def _stands_in(
     if not difference and None not in tasks and tasks[0] != tasks[1]:
         difference = f"the task is `{tasks[0]}` and `{tasks[1]}`"
     if difference:
-        labels = (Label(mine[0].at.key(), champion.id), Label(its[0].at.key(), model.id))
+        told = ((champion.id, mine), (model.id, its))
+        labels = tuple(Label(fields[0].at.key(), name) for name, fields in told if fields)
         yield Diagnostic(
             code=codes.ANSWERS_DIFFER,
             message=f"{role} answers something else than `{champion.id}`: {difference}",
             at=at,
-            labels=labels if mine and its else (),
+            labels=labels,
             help=("whoever asks must get the same fields, whichever model answers",),
         )

@@ -371,9 +371,14 @@ def _direction(place: Place, written: CheckSpec, one: Check, known: Known) -> It
 
 
 def _is_bounded(place: Place, one: Check) -> bool:
-    """Return whether another check bounds the same term from the other side."""
+    """Return whether numbers bound the same term from both sides."""
+    if one.threshold is None:
+        return False
     others = (parsed(written) for written in place.checks)
     return any(
-        other is not None and other.term == one.term and other.op.wants_more != one.op.wants_more
+        other is not None
+        and other.threshold is not None
+        and other.term == one.term
+        and other.op.wants_more != one.op.wants_more
         for other in others
     )

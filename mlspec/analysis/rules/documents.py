@@ -37,14 +37,19 @@ _LEAST_BITS = 3.2  # for each character: words of a language stay below, random 
 
 def find_secrets(document: Document) -> Iterator[Diagnostic]:
     """Yield values that look like secrets, wherever they stand."""
-    root = Origin(document.id)
-    yield from _walk(document.root, root, "", in_env=False)
+    seen: set[tuple[str, int]] = set()  # `extends` and `like` bring the same value in twice
+    for node, finding in _walk(document.root, Origin(document.id), "", in_env=False):
+        if (node.source, node.start) not in seen:
+            seen.add((node.source, node.start))
+            yield finding
 
 
-def _walk(node: Node, at: Origin, key: str, *, in_env: bool) -> Iterator[Diagnostic]:
+def _walk(
+    node: Node, at: Origin, key: str, *, in_env: bool
+) -> Iterator[tuple[ScalarNode, Diagnostic]]:
     match node:
         case ScalarNode(text=text):
-            yield from _scalar(text, at, key, in_env=in_env)
+            yield from ((node, found) for found in _scalar(text, at, key, in_env=in_env))
         case SeqNode(items=items):
             for index, item in enumerate(items):
                 yield from _walk(item, at / index, key, in_env=False)
@@ -100,7 +105,9 @@ def find_differences(document: Document, catalogue: Catalogue) -> Iterator[Diagn
     `like` copies a schema once; an overlay of one of the two leaves the other as it was.
     """
     data = document.root.get("data") if isinstance(document.root, MapNode) else None
-    for name, entry in data.entries.items() if isinstance(data, MapNode) else ():
+    if not isinstance(data, MapNode):
+        return
+    for name, entry in data.entries.items():
         base = _base(entry)
         if base is None or base not in catalogue.data:
             continue
@@ -110,16 +117,38 @@ def find_differences(document: Document, catalogue: Catalogue) -> Iterator[Diagn
             one, other = mine.get(column), its.get(column)
             if one is not None and other is not None and one.facts == other.facts:
                 continue
-            holder = Origin(document.id, ("data", name if one is not None else base))
+            changed = _overlaid(data, base, column)
+            moved = bool(changed) or one is None
+            holder = Origin(document.id, ("data", base if moved else name, "schema", column))
+            at = Origin(document.id, (*holder.route, *changed[1:]))
+            still = one if moved else other
             yield Diagnostic(
                 code=model_codes.LIKE_DIFFERS,
                 message=f"`{name}` is declared like `{base}`, and `{column}` differs",
-                at=holder / "schema" / column,
-                labels=(Label(other.at.key(), f"in `{base}`"),)
-                if one is not None and other is not None
+                at=at,
+                labels=(Label(still.at.key(), f"in `{name if moved else base}`"),)
+                if still is not None
                 else (),
                 help=("change both, or neither: training and serving read one as the other",),
             )
+
+
+def _overlaid(data: MapNode, noun: str, column: str) -> tuple[str, ...]:
+    """Return the way to what an environment has changed of a column; empty when nothing."""
+    node: Node | None = data
+    for step in (noun, "schema", column):
+        entry = node.entries.get(step) if isinstance(node, MapNode) else None
+        if entry is None:
+            return ()
+        if _is_new(entry):
+            return (column,)
+        node = entry.value
+    inside = node.entries if isinstance(node, MapNode) else {}
+    return next(((column, key) for key, entry in inside.items() if _is_new(entry)), ())
+
+
+def _is_new(entry: MapEntry) -> bool:
+    return entry.brought_as == "environment" or entry.overrides is not None
 
 
 def _base(entry: MapEntry) -> str | None:

@@ -41,33 +41,34 @@ _ALL = tuple(dict.fromkeys(name for names in KNOWN.values() for name in names))
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     """Yield engines that cannot use what they get, or cannot do what they are asked for."""
-    for role, engine, settings in _uses(catalogue):
+    for role, holder, engine, settings in _uses(catalogue):
         resources = settings.resources
         yield from _able(role, engine, settings)
         if resources is not None:
-            yield from _resources(engine, resources)
+            yield from _resources(holder, engine, resources)
 
 
-def _uses(catalogue: Catalogue) -> Iterator[tuple[str, Located, SettingsSpec]]:
+def _uses(catalogue: Catalogue) -> Iterator[tuple[str, str, Located, SettingsSpec]]:
     nouns = catalogue.nouns
     for model in nouns.models:
         train = model.train
         if train is not None and train.engine is not None:
-            yield "training", train.engine, train.block.settings
+            yield "training", model.id, train.engine, train.block.settings
     for feature in nouns.features:
         if feature.engine is not None:
-            yield "features", feature.engine, feature.settings
+            yield "features", feature.id, feature.engine, feature.settings
     for service in nouns.services:
         if service.engine is not None:
-            yield service.mode, service.engine, service.settings
+            yield service.mode, service.id, service.engine, service.settings
 
 
-def _resources(engine: Located, resources: Resources) -> Iterator[Diagnostic]:
+def _resources(holder: str, engine: Located, resources: Resources) -> Iterator[Diagnostic]:
     if resources.gpu and engine.text in _NO_GPU:
         yield Diagnostic(
             code=codes.GPU_UNUSED,
             message=f"`{engine.text}` cannot use accelerators",
             at=resources.at / "gpu",
+            label=f"asked for by `{holder}`",
             labels=(Label(engine.at, "the engine"),),
             help=("remove `gpu`, or train with an engine that has a use for it",),
         )
@@ -78,6 +79,7 @@ def _resources(engine: Located, resources: Resources) -> Iterator[Diagnostic]:
             message=f"`{engine.text}` works in one process: {workers - 1} of {workers} workers"
             " would have nothing to do",
             at=resources.at / "workers",
+            label=f"asked for by `{holder}`",
             labels=(Label(engine.at, "the engine"),),
             help=("write `cpu` instead of `workers`",),
         )

@@ -177,6 +177,8 @@ def _power(
     margin = abs(float(one.margin.value))
     if one.metric != "roc_auc" or one.factor != 1 or not margin or one.by is not None:
         return
+    if one.margin.unit not in {"", "%"}:
+        return
     declared = declared_rows(catalogue, model)
     if declared is None:
         return
@@ -244,7 +246,8 @@ def _test_part(catalogue: Catalogue, model: ModelSpec) -> float:
 def _estimates(place: Place) -> Iterator[Diagnostic]:
     """Yield estimates from probabilities that are not calibrated (ML208)."""
     model = place.model
-    if model is None or model.calibrate is not None or place.where is Where.JUDGE:
+    live = place.where in {Where.MONITOR, Where.ROLLOUT}
+    if model is None or model.calibrate is not None or not live:
         return
     for written in place.checks:
         one = parsed(written)

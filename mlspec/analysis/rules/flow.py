@@ -104,28 +104,36 @@ def _lowered(column: ColumnSpec, source: Level, holder: str) -> Iterator[Diagnos
 def _exposed(catalogue: Catalogue, service: ServiceSpec) -> Iterator[Diagnostic]:
     """Yield what callers of a service see and may not."""
     clearance = _CLEARANCE.get(service.expose or "")
-    if clearance is None:
+    if clearance is None or service.model.text not in catalogue.models:
         return
-    highest = CLASSES.index(clearance)
-    for model in served_models(catalogue, service):
-        seen: list[tuple[str, Level, Origin]] = [
-            (f"the answer of `{model.id}`", _answers(catalogue, model), service.at / "expose")
-        ]
-        if service.explain is not None:
-            told = f"the explanation of `{model.id}`"
-            seen.append((told, _inputs(catalogue, model), service.explain.at))
-        for what, level, at in seen:
-            if level[0] <= highest:
-                continue
-            yield Diagnostic(
-                code=codes.INFORMATION_FLOW,
-                message=f"{what} shows `{CLASSES[level[0]]}` to callers of `{service.id}`,"
-                f" which is {service.expose}",
-                at=at,
-                labels=(Label(level[1], "comes from here"),) if level[1] is not None else (),
-                notes=(f"callers of {service.expose} services may see `{clearance}` at most",),
-                help=("expose it less, or say on the output why it may be seen: `declassify`",),
-            )
+    models = _answering(catalogue, service)
+    seen = [("answers", [(one, _answers(catalogue, one)) for one in models], service.at / "expose")]
+    if service.explain is not None:
+        told = [(one, _inputs(catalogue, one)) for one in models]
+        seen.append(("explanations", told, service.explain.at))
+    for what, levels, at in seen:
+        model, level = max(levels, key=lambda pair: pair[1][0])
+        if level[0] <= CLASSES.index(clearance):
+            continue
+        yield Diagnostic(
+            code=codes.INFORMATION_FLOW,
+            message=f"{what} of `{model.id}` show `{CLASSES[level[0]]}` to callers of"
+            f" `{service.id}`, which is {service.expose}",
+            at=at,
+            labels=(Label(level[1], "comes from here"),) if level[1] is not None else (),
+            notes=(f"callers of {service.expose} services may see `{clearance}` at most",),
+            help=("expose it less, or say on the output why it may be seen: `declassify`",),
+        )
+
+
+def _answering(catalogue: Catalogue, service: ServiceSpec) -> tuple[ModelSpec, ...]:
+    """Return the models whose answers callers get: mirrors see requests and answer nobody."""
+    mirrors = {one.model.text for one in service.variants if one.share is None}
+    return tuple(
+        one
+        for one in served_models(catalogue, service)
+        if one.id not in mirrors or one.id == service.model.text
+    )
 
 
 # ------------------------------------------------------------------ ML603

@@ -132,6 +132,7 @@ def _gap(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
         message=f"the gap of {split.gap} is shorter than the {noun.delay} until a label of"
         f" `{noun.id}` is known",
         at=split.at / "gap",
+        label=f"split of `{model.id}`",
         labels=(Label(noun.at / "delay", "the delay"),),
         notes=("training would use labels that nobody knew when the test period began",),
         help=(f"write `gap: {noun.delay}`, or leave it out: the delay is the default",),

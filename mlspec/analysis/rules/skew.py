@@ -55,7 +55,7 @@ def _of_service(
             " cannot look up",
             at=feature.at.key(),
             labels=(Label(service.model.at, f"served by `{service.id}`"),),
-            help=("write `online: {refresh: stream, ttl: 7d}` in the feature",),
+            help=("write `online: {refresh: batch, ttl: 7d}` in the feature",),
         )
     sent = {name.text for name in service.input}
     if sent and not feature.key and service.mode == "online" and feature.id not in sent:

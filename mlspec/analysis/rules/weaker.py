@@ -22,6 +22,7 @@ from mlspec.source import Origin, Route, Span
 from mlspec.spec.model import ApprovalSpec, Located
 from mlspec.spec.nouns import CheckSpec, ModelSpec, MonitorSpec, ServiceSpec
 
+_CONFIDENCE = 0.95  # of a check that says nothing
 _PROFILES = ("open", "standard", "regulated")
 
 
@@ -131,7 +132,7 @@ class _Comparison:
             yield from self.slower(
                 was.rollback[1],
                 now.rollback[1],
-                f"`{before.id}` goes back",
+                f"`{before.id}` goes back within",
                 now.at / "rollback" / "within",
             )
         for key, had, has in (
@@ -235,11 +236,19 @@ def _differing(one: Check) -> Span:
     spans = one.spans
     if one.reference is None:
         return spans.number
-    return spans.margin if spans.margin != NOWHERE else spans.reference
+    written = (spans.margin, spans.factor, spans.reference)
+    return next(span for span in written if span != NOWHERE)
 
 
 def _in_words(written: CheckSpec, one: Check) -> str:
-    return f"{one} (warn)" if written.severity == "warn" else str(one)
+    told = [str(one)]
+    if written.severity == "warn":
+        told.append("as a warning")
+    if written.confidence != _CONFIDENCE:
+        told.append(f"at {written.confidence:.0%}")
+    if written.min_samples is not None:
+        told.append(f"from {written.min_samples} rows")
+    return ", ".join(told)
 
 
 def _as_strong(was: CheckSpec, one: Check, now: CheckSpec, other: Check) -> bool:
