@@ -69,6 +69,7 @@ class Feature(Enum):
     GPU = "resources: gpu"
     ACCELERATOR = "resources: accelerator"
     WORKERS = "resources: workers"
+    TRAIN_WORKERS = "derived trainings: resources: workers"
     LOCK = "lock"
     APPROVAL = "approve"
     APPROVAL_COUNT = "approve: more than one person, or more than one approval"
@@ -262,4 +263,5 @@ def _setting_uses(step: Step) -> Iterator[tuple[Feature, Origin]]:
     if resources.accelerator is not None:
         yield Feature.ACCELERATOR, resources.at / "accelerator"
     if resources.workers is not None and resources.workers > 1:
-        yield Feature.WORKERS, resources.at / "workers"
+        derived = step.kind is Kind.TRAIN
+        yield Feature.TRAIN_WORKERS if derived else Feature.WORKERS, resources.at / "workers"

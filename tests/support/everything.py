@@ -147,6 +147,7 @@ def steps() -> tuple[Step, ...]:
         kind=Kind.TRAIN,
         subject="models.fare",
         engine="pytorch",
+        resources=Resources(workers=3),
         needs=("last",),
         env=(("MLSPEC_NODE", literal("{}")),),
         retry=Retry(max=3),

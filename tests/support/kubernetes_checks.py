@@ -27,6 +27,8 @@ KUSTOMIZE = ENGINES / "kustomize" / "kustomize"
 LINT = ENGINES / "lint" / "bin"
 
 _CRDS = Path(__file__).parent / "crds"
+_CORE = frozenset({"rbac.authorization.k8s.io"})
+"""Groups of Kubernetes itself."""
 
 Object = dict[str, Any]
 
@@ -73,19 +75,36 @@ def _strict(schema: Any) -> Any:
 
 
 @cache
-def _validator(kind: str) -> Draft7Validator:
-    text = (_CRDS / f"{kind.lower()}_v1alpha1.json").read_text(encoding="utf-8")
+def _validator(kind: str, version: str) -> Draft7Validator:
+    text = (_CRDS / f"{kind.lower()}_{version}.json").read_text(encoding="utf-8")
     schema = json.loads(text)
     return Draft7Validator({"type": "object", **_strict(schema)})
 
 
-def schema_problems(found: Iterable[Object]) -> list[str]:
-    """Check Argo's objects against their schemas, unknown fields being errors."""
-    problems = []
+def created(template: Object) -> Object | None:
+    """Return the object that a `resource` template creates; patches are none."""
+    asked = template.get("resource", {})
+    return json.loads(asked["manifest"]) if asked.get("action") == "create" else None
+
+
+def _with_created(found: Iterable[Object]) -> Iterator[Object]:
     for one in found:
-        if not one["apiVersion"].startswith("argoproj.io/"):
+        yield one
+        templates = one["spec"]["templates"] if one["kind"] == "WorkflowTemplate" else ()
+        for template in templates:
+            made = created(template)
+            if made is not None:
+                yield {**made, "metadata": {"name": template["name"], **made["metadata"]}}
+
+
+def schema_problems(found: Iterable[Object]) -> list[str]:
+    """Check custom resources against their schemas, unknown fields being errors."""
+    problems = []
+    for one in _with_created(found):
+        group, slash, version = one["apiVersion"].partition("/")
+        if not slash or group in _CORE:
             continue
-        for error in _validator(one["kind"]).iter_errors(one):
+        for error in _validator(one["kind"], version).iter_errors(one):
             place = "/".join(str(step) for step in error.absolute_path)
             problems.append(f"{one['kind']} {one['metadata']['name']}: {place}: {error.message}")
     return problems

@@ -71,6 +71,7 @@ SUPPORT: dict[Feature, Support] = {
         "choose the node with `native` `pod`, or a worker with `queue`", harmless=True
     ),
     Feature.WORKERS: Partial("a task is one process or one pod", harmless=True),
+    Feature.TRAIN_WORKERS: Lowered("processes on one machine, which `mlspec step` starts"),
     Feature.LOCK: Native("a pool of one slot"),
     Feature.APPROVAL: Lowered("ApprovalOperator; who may answer is Airflow's permission to do so"),
     Feature.APPROVAL_COUNT: Lowered("an ApprovalOperator for each; different people must answer"),

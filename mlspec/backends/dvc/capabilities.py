@@ -61,6 +61,7 @@ SUPPORT: Mapping[Feature, Support] = MappingProxyType(
         Feature.RESOURCES: _NO_SCHEDULER,
         Feature.GPU: _NO_SCHEDULER,
         Feature.ACCELERATOR: _NO_SCHEDULER,
+        Feature.TRAIN_WORKERS: Lowered("processes on one machine, which `mlspec step` starts"),
         Feature.WORKERS: _NO_SCHEDULER,
         Feature.LOCK: Unsupported("a lock would hold in one working copy only"),
         Feature.APPROVAL: _NO_PEOPLE,

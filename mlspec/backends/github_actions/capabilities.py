@@ -79,6 +79,7 @@ SUPPORT: dict[Feature, Support] = {
         harmless=True,
     ),
     Feature.WORKERS: Partial("a job is one runner", harmless=True),
+    Feature.TRAIN_WORKERS: Lowered("processes on one machine, which `mlspec step` starts"),
     Feature.LOCK: Native("job `concurrency` with `queue: max`; at most 100 jobs wait"),
     Feature.APPROVAL: Native(
         "`environment` named like the role; its required reviewers are set in the repository's "

@@ -62,6 +62,9 @@ _SUPPORT: dict[Feature, Support] = {
         harmless=True,
     ),
     Feature.WORKERS: Partial("a step is one pod, without further workers", harmless=True),
+    Feature.TRAIN_WORKERS: Lowered(
+        "a TrainJob (pytorch), RayJob (ray) or SparkApplication (spark); others: processes in a pod"
+    ),
     Feature.LOCK: Native("a mutex"),
     Feature.APPROVAL: Lowered(
         "a suspended task, answered yes or no; who may answer is a matter of RBAC"
@@ -102,5 +105,7 @@ CAPABILITIES = Capabilities(
     support=MappingProxyType(_SUPPORT),
     native_keys=MappingProxyType({"pod": "object"}),
     pipeline_native_keys=MappingProxyType({"podGC": "object"}),
-    setting_keys=MappingProxyType({"repository": "string", "revision": "string"}),
+    setting_keys=MappingProxyType(
+        {"repository": "string", "revision": "string", "spark_version": "string"}
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from math import pow as power
@@ -43,10 +44,15 @@ def step_template(step: Step, ctx: PipelineContext) -> dict[str, Json]:
         "image": ctx.plain(step.image.reference, "an image", step.image.at),
         "command": cast("list[Json]", _command(step, ctx, aside)),
     }
-    env = [*aside, *_references(step, staging, ctx), *_own_variables(step, ctx)]
+    env = [
+        *aside,
+        *_references(step, staging, ctx),
+        *surroundings(step),
+        *own_variables(step, ctx),
+    ]
     if env:
         container["env"] = cast("list[Json]", env)
-    resources = _resources(step)
+    resources = requests_and_limits(step)
     if resources:
         container["resources"] = resources
     mounts: list[Json] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  the container's
@@ -95,6 +101,8 @@ def _script_volume(step: Step, ctx: PipelineContext) -> dict[str, Json]:
 CONFIG_NAME = "\0config"
 """Stands for the ConfigMap's name until its content is complete."""
 
+_ESCAPED_NAME = json.dumps(CONFIG_NAME)[1:-1]
+
 
 def _command(step: Step, ctx: PipelineContext, aside: list[dict[str, Json]]) -> list[str]:
     match step.action:
@@ -122,9 +130,12 @@ def _text_variable(variable: str, text: str, step: Step, ctx: PipelineContext) -
 
 
 def _references(step: Step, staging: Staging, ctx: PipelineContext) -> list[dict[str, Json]]:
-    made: list[dict[str, Json]] = [
-        {"name": ref.variable, "value": _value(ref, step, staging, ctx)} for ref in step.refs
-    ]
+    return [{"name": ref.variable, "value": _value(ref, step, staging, ctx)} for ref in step.refs]
+
+
+def surroundings(step: Step) -> list[dict[str, Json]]:
+    """Return what programs look for in the environment, unless the step sets it."""
+    made: list[dict[str, Json]] = []
     if "HOME" not in dict(step.env):
         # The user has no home in the image; libraries look for a folder that they may write to.
         made.append({"name": "HOME", "value": "/tmp"})  # noqa: S108  the container's
@@ -134,7 +145,7 @@ def _references(step: Step, staging: Staging, ctx: PipelineContext) -> list[dict
     return made
 
 
-def _own_variables(step: Step, ctx: PipelineContext) -> list[dict[str, Json]]:
+def own_variables(step: Step, ctx: PipelineContext) -> list[dict[str, Json]]:
     """Return the step's own variables and secrets; values may name references before them."""
     made: list[dict[str, Json]] = []
     for name, text in step.env:
@@ -163,7 +174,7 @@ def _value(ref: Ref, step: Step, staging: Staging, ctx: PipelineContext) -> str:
         case Namespace.MATRIX:
             return f"{{{{inputs.parameters.matrix-{ref.name}}}}}"
         case Namespace.RUN:
-            return _run_value(ref.name, step, ctx)
+            return run_value(ref.name, step, ctx)
 
 
 def _slot(ref: Ref) -> str:
@@ -182,7 +193,8 @@ CREATOR = "{{=" + " ?? ".join(f"{_LABELS}['{label}']" for label in _WHO) + " ?? 
 out; what is written there has no `$`, which Kubernetes would read."""
 
 
-def _run_value(name: str, step: Step, ctx: PipelineContext) -> str:
+def run_value(name: str, step: Step, ctx: PipelineContext) -> str:
+    """Return the value of a name of the `run` namespace, as Argo and Kubernetes read it."""
     match name:
         case "id":
             return "{{workflow.name}}"
@@ -305,7 +317,8 @@ def go_duration(duration: Duration) -> str:
     return f"{duration.milliseconds // 1000}s"
 
 
-def _resources(step: Step) -> dict[str, Json]:
+def requests_and_limits(step: Step) -> dict[str, Json]:
+    """Return what a container asks for, empty when that is nothing."""
     asked: dict[str, Json] = {}
     if step.resources.cpu is not None:
         asked["cpu"] = str(step.resources.cpu)
@@ -346,7 +359,8 @@ def replace_config_name(data: Json, name: str) -> Json:
     """Return data in which the ConfigMap's name stands for its placeholder."""
     match data:
         case str():
-            return name if data == CONFIG_NAME else data
+            # A resource's manifest is JSON inside of a text.
+            return data.replace(CONFIG_NAME, name).replace(_ESCAPED_NAME, name)
         case list():
             return [replace_config_name(item, name) for item in data]
         case dict() | Mapping():

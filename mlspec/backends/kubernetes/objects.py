@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlspec.backends.kubernetes.model import Manifest
+from mlspec.backends.kubernetes.operators import (
+    SPARK_APPLICATION,
+    executor_rules,
+    operators_in,
+)
 from mlspec.ir.model import Application, Json, StageMode
 
 ARGO = "argoproj.io/v1alpha1"
@@ -49,6 +54,21 @@ def executor_account(app: Application) -> str:
     return f"{app.name}-executor"
 
 
+def driver_account(app: Application) -> str:
+    """Return the name of the service account of Spark's drivers, which start their executors."""
+    return f"{app.name}-driver"
+
+
+_DRIVER_RULES: list[Json] = [
+    {
+        "apiGroups": [""],
+        "resources": ["pods", "services", "configmaps", "persistentvolumeclaims"],
+        "verbs": ["create", "get", "list", "watch", "patch", "delete", "deletecollection"],
+    }
+]
+"""What Spark on Kubernetes does itself (spark.apache.org, "Running Spark on Kubernetes", RBAC)."""
+
+
 def shared_objects(app: Application, starts: bool) -> tuple[Manifest, ...]:  # noqa: FBT001  one fact
     """Return the objects that all pipelines of an application share.
 
@@ -57,6 +77,7 @@ def shared_objects(app: Application, starts: bool) -> tuple[Manifest, ...]:  # n
         starts: whether a pipeline starts another one.
     """
     executor = executor_account(app)
+    operators = operators_in(app)
     identity = dict(app.environment.identity)
     annotations: dict[str, Json] = {
         key: identity[name] for name, key in _IDENTITY_ANNOTATIONS.items() if name in identity
@@ -65,13 +86,21 @@ def shared_objects(app: Application, starts: bool) -> tuple[Manifest, ...]:  # n
         _object("v1", "ServiceAccount", step_account(app), app, annotations, token=False),
         _object("v1", "ServiceAccount", executor, app, {}, token=False),
         _token(app, executor),
-        _role(app, executor, starts),
+        _role(app, executor, [*_executor_rules(app, starts), *executor_rules(operators)]),
         _binding(app, executor),
     ]
+    if SPARK_APPLICATION in operators:
+        driver = driver_account(app)
+        made += [
+            _object("v1", "ServiceAccount", driver, app, annotations),
+            _role(app, driver, _DRIVER_RULES),
+            _binding(app, driver),
+        ]
+    rbac = len(made)
     if _publishes(app):
         made.append(_config(app, f"{app.name}-data", None, _PARAMETER_MAP))
     return tuple(
-        Manifest(data=data, file="rbac" if index < 5 else "config")
+        Manifest(data=data, file="rbac" if index < rbac else "config")
         for index, data in enumerate(made)
     )
 
@@ -100,7 +129,7 @@ def _token(app: Application, account: str) -> dict[str, Json]:
     return {**made, "type": "kubernetes.io/service-account-token"}
 
 
-def _role(app: Application, name: str, starts: bool) -> dict[str, Json]:  # noqa: FBT001  one fact
+def _executor_rules(app: Application, starts: bool) -> list[Json]:  # noqa: FBT001  one fact
     rules: list[Json] = [
         {
             "apiGroups": ["argoproj.io"],
@@ -121,6 +150,10 @@ def _role(app: Application, name: str, starts: bool) -> dict[str, Json]:  # noqa
         rules.append(
             {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get"]}
         )
+    return rules
+
+
+def _role(app: Application, name: str, rules: list[Json]) -> dict[str, Json]:
     return {**_object("rbac.authorization.k8s.io/v1", "Role", name, app, {}), "rules": rules}
 
 

@@ -28,8 +28,10 @@ from mlspec.backends.kubernetes.objects import (
     repository_reference,
     step_account,
 )
+from mlspec.backends.kubernetes.operators import operator_of
 from mlspec.backends.kubernetes.store import Store
 from mlspec.backends.kubernetes.tasks import Plan, Task, plan_pipeline
+from mlspec.backends.kubernetes.trainings import runtimes, training_template
 from mlspec.backends.kubernetes.triggers import (
     Starters,
     cron_object,
@@ -75,7 +77,7 @@ def lower_pipeline(
         "metadata": _metadata(ctx),
         "spec": spec,
     }
-    made = [Manifest(data=workflow, file=pipeline.id, pipeline=pipeline.id)]
+    made = [Manifest(data=workflow, file=pipeline.id, pipeline=pipeline.id), *runtimes(ctx)]
     if ctx.files:
         made.append(files_object(app, config, ctx.files, pipeline.id))
     if starts_by_clock(pipeline):
@@ -203,7 +205,7 @@ def _templates(ctx: PipelineContext, plan: Plan, starters: Starters) -> list[Jso
     for step in ctx.pipeline.steps:
         for number, name in enumerate(plan.approvals.get(step.id, ())):
             made.append(_approval(step, number, name))
-        made.append(step_template(step, ctx))
+        made.append(_step(step, ctx))
         for output, name in plan.publishers.get(step.id, ()):
             made.append(publisher(ctx, step, output, name))
     made.extend(starter(ctx, task, other) for task, other in starters)
@@ -213,6 +215,12 @@ def _templates(ctx: PipelineContext, plan: Plan, starters: Starters) -> list[Jso
         if not reads_steps(final):
             made.append(_exit(ctx, final))
     return made
+
+
+def _step(step: Step, ctx: PipelineContext) -> dict[str, Json]:
+    if operator_of(step) is not None and step.image is not None:
+        return training_template(step, ctx)
+    return step_template(step, ctx)
 
 
 def _task(task: Task) -> dict[str, Json]:
