@@ -40,8 +40,9 @@ def report(call: StepCall, event: Mapping[str, Any]) -> str:
         OSError: the disk refuses.
     """
     endpoint = call.environ.get(URL, "")
-    if not call.run_date:  # a step that was called by hand
-        return "the run has no date (MLSPEC_RUN_DATE)" if endpoint else ""
+    if not (call.run_date and call.run_id):
+        # Called by hand, or a step that depends on its inputs alone and is not told of the run.
+        return "" if not endpoint else "the step is not told of its run (MLSPEC_RUN_ID, …_DATE)"
     line = line_of(event)
     store = local_path(call.store, call.project) if call.store else None
     if store is not None:

@@ -178,11 +178,12 @@ def test_report__only_web_addresses(tmp_path, url):
     assert "no web address" in report(of_step, lineage.started(of_step))
 
 
-def test_report__without_a_date_there_is_no_event(tmp_path):
-    of_step = replace(call(Kind.TRAIN, tmp_path), run_date="")
+@pytest.mark.parametrize("unknown", ["run_date", "run_id"])
+def test_report__without_a_run_there_is_no_event(tmp_path, unknown):
+    of_step = replace(call(Kind.TRAIN, tmp_path), **{unknown: ""})
     assert report(of_step, lineage.started(of_step)) == ""
     asked = replace(of_step, environ={"OPENLINEAGE_URL": "http://127.0.0.1:9"})
-    assert "no date" in report(asked, lineage.started(asked))
+    assert "not told" in report(asked, lineage.started(asked))
     assert list(tmp_path.iterdir()) == []
 
 
