@@ -87,6 +87,7 @@ def _node(kind: str) -> Node:
 
 def _run(node: Node, given: dict[str, str], wanted: dict[str, str]) -> int:
     """Call the step; inputs and outputs that are addresses are brought and taken away."""
+    from mlspec.runtime.documents.lineage_log import reported
     from mlspec.runtime.steps import distant
     from mlspec.runtime.steps.contract import StepCall
 
@@ -114,7 +115,8 @@ def _run(node: Node, given: dict[str, str], wanted: dict[str, str]) -> int:
             approvals=os.environ.get("MLSPEC_RUN_APPROVALS", ""),
             commit=os.environ.get("MLSPEC_RUN_COMMIT", ""),
         )
-        code = int(import_module(f"mlspec.runtime.steps.{node.kind.value}").run(call))
+        work = import_module(f"mlspec.runtime.steps.{node.kind.value}").run
+        code = int(reported(call, work))
         for name, place in wanted.items():
             if code == 0 and distant.is_address(place) and distant.writes(os.environ):
                 distant.take(outputs[name], place)
