@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real engines and validators that judge emitted artifacts.
-# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [documents] [mlflow] [ml] [keras] [spark] [torch] [bench] (default: all but bench)
+# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [data] [documents] [mlflow] [ml] [keras] [spark] [torch] [bench] (default: all but bench)
 # Everything lands below $MLSPEC_ENGINES (default: ~/.cache/mlspec-engines); a stamp file makes each part idempotent.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -62,6 +62,13 @@ part_spark() { venv_part spark "${steps[@]}" pyspark==4.3.0; }
 # 5.6 GB: the package index has PyTorch for Linux with the libraries of a graphics card only.
 part_torch() { PIP_NO_CACHE_DIR=1 venv_part torch "${steps[@]}" torch==2.15.0; }
 
+# Tables and stores that data are read from: the step `snapshot` runs inside.
+part_data() {
+  venv_part data deltalake==1.6.6 "pyiceberg[sql-sqlite,pyarrow]==0.12.0" fastavro==1.13.1 \
+    fsspec==2026.9.0 "moto[server]==5.2.5" pgserver==0.1.4 "psycopg[binary]==3.3.9" \
+    pyarrow==26.0.1 numpy==2.4.6 scipy==1.17.1 pyyaml==6.0.3
+}
+
 part_bench() { venv_part bench kfp==2.17.0 "hera[yaml]"; }
 
 part_node() {
@@ -93,6 +100,6 @@ part_kustomize() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc documents mlflow node argo kustomize ml keras spark torch)
+[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc data documents mlflow node argo kustomize ml keras spark torch)
 for part in "${parts[@]}"; do "part_$part"; done
 echo "engines: ready in $root" >&2

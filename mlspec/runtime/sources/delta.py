@@ -39,11 +39,11 @@ def read_delta(wanted: Wanted) -> Found:
         number = found.version()
     except delta.exceptions.TableNotFoundError as error:
         raise StepError(
-            f"{wanted.name}: there is no Delta table at `{address}`",
+            f"{wanted.name}: there is no Delta table at `{facts.source}`",
             help=str(error).splitlines()[0],
         ) from None
     except (delta.exceptions.DeltaError, OSError, ValueError) as error:
-        raise failure(wanted, "the Delta table", error) from None
+        raise failure(wanted, "the Delta table cannot be read", error) from None
     return Found(
         table=fit(table, facts.columns, Place(data=facts.id), parse=False),
         version=f"delta:{number}",

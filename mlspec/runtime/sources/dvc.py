@@ -152,7 +152,7 @@ def _dvc(wanted: Wanted, arguments: Sequence[str], folder: Path) -> None:
         )
     try:
         done = subprocess.run(
-            [*command, arguments[0], "--quiet", *arguments[1:]],
+            [*command, *arguments],
             cwd=folder,
             env={**wanted.environ, "DVC_NO_ANALYTICS": "1"},
             stdin=subprocess.DEVNULL,
@@ -163,7 +163,9 @@ def _dvc(wanted: Wanted, arguments: Sequence[str], folder: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise failure(wanted, f"`dvc {arguments[0]}`", "it timed out after an hour") from None
+        raise failure(wanted, f"`dvc {arguments[0]}` failed", "it timed out") from None
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise failure(wanted, f"`dvc {arguments[0]}`", " ".join(said[:3]) or "it failed")
+        told = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        said = [line for line in told if line.startswith("ERROR")] or told
+        why = " ".join(said[:3]).replace("ERROR: ", "") or f"exit code {done.returncode}"
+        raise failure(wanted, f"`dvc {arguments[0]}` failed", why)

@@ -46,7 +46,7 @@ def read_iceberg(wanted: Wanted) -> Found:
     except StepError:
         raise
     except Exception as error:  # noqa: BLE001 - catalogs and stores of pyiceberg raise their own
-        raise failure(wanted, "the Iceberg table", error) from None
+        raise failure(wanted, "the Iceberg table cannot be read", error) from None
     return Found(
         table=fit(table, facts.columns, Place(data=facts.id), parse=False),
         version=f"iceberg:{number}",

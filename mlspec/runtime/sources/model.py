@@ -88,7 +88,7 @@ def failure(wanted: Wanted, what: str, error: BaseException | str) -> StepError:
     The secret never appears in it, wherever a library put it.
 
     Args:
-        wanted: what was asked for. what: such as `the Delta table`.
+        wanted: what was asked for. what: such as `the Delta table cannot be read`.
         error: of the library, or its words.
     """
     said = str(error) or type(error).__name__
@@ -100,7 +100,7 @@ def failure(wanted: Wanted, what: str, error: BaseException | str) -> StepError:
     said = (said.strip().splitlines() or ["unknown"])[0][:300]
     is_network = isinstance(error, (TimeoutError, ConnectionError)) or bool(_NETWORK.search(said))
     return StepError(
-        f"{wanted.name}: {what} cannot be read: {said}",
+        f"{wanted.name}: {what}: {said}",
         help="the network or the service may be down; trying again may help" if is_network else "",
         exit=StepExit.TEMPORARY if is_network else StepExit.ERROR,
     )

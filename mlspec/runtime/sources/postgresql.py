@@ -40,7 +40,7 @@ def read_postgresql(wanted: Wanted) -> Found:
         finally:
             connection.close()
     except (driver.Error, OSError) as error:
-        raise failure(wanted, "the database", error) from None
+        raise failure(wanted, "the database cannot be read", error) from None
 
 
 def _names(wanted: Wanted) -> tuple[str, str | None]:

@@ -60,7 +60,7 @@ def read_remote(wanted: Wanted) -> Found:
     except FileNotFoundError:
         raise StepError(f"{wanted.name}: `{source}` does not exist") from None
     except Exception as error:  # noqa: BLE001 - the libraries of stores raise their own
-        raise failure(wanted, f"`{source}`", error) from None
+        raise failure(wanted, f"`{source}` cannot be read", error) from None
     paths = files_below(wanted.scratch)
     if not paths:
         raise StepError(f"{wanted.name}: there are no files at `{source}`")

@@ -40,4 +40,4 @@ def read_sqlite(wanted: Wanted) -> Found:
     except sqlite3.ProgrammingError as error:
         raise StepError(f"{wanted.name}: the statement cannot be run: {error}") from None
     except sqlite3.Error as error:
-        raise failure(wanted, "the database", error) from None
+        raise failure(wanted, "the database cannot be read", error) from None
