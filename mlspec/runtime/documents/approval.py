@@ -2,7 +2,7 @@
 
 Predicate type `urn:mlspec:approval:v1`, ours: the vetted list of in-toto has none for what a
 person decided. Its schema is schemas/statements/approval.v1.schema.json. The subject of the
-statement is the model; any other model, evidence or spec is not approved by it.
+statement is the version; any other version, evidence or spec is not approved by it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def approval(
     """Return the statement.
 
     Args:
-        subject: the model. evidence: the verdicts that were shown.
+        subject: the version. evidence: the verdicts that were shown; may be empty.
         spec_digest: SHA-256 of what the spec says about the model.
         decision: `approve` or `reject`. approver: who, as the engine authenticated them.
         role: on whose behalf. reason: in their words; may be empty.

@@ -9,12 +9,12 @@ what its own package says was measured on other rows and is not put beside them.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlspec.runtime.digests import digest_of_file
 from mlspec.runtime.documents.evidence_changes import changes
 from mlspec.runtime.documents.facts import read_json
 from mlspec.runtime.documents.page import Bar, Block, Cell, Heading, Page, Span, Table, Text
@@ -25,14 +25,16 @@ from mlspec.runtime.steps.contract import StepError
 
 MOST_SLICES, MOST_INPUTS = 30, 20
 _SMALL, _LARGE = 1e-6, 1e12
+_UNJUDGED = {"verdict": "not judged", "reason": "No check judges this model."}
 _WORDS = {"not_applicable": "does not apply yet"}
 
 
-def render(package: Path, verdict: Path, champion_package: Path | None) -> str:
+def render(package: Path, verdict: Path | None, champion_package: Path | None) -> str:
     """Return the page as Markdown.
 
     Args:
-        package: folder of the candidate's package. verdict: the verdict folder, or the file.
+        package: folder of the candidate's package.
+        verdict: the verdict folder, or the file; None: no check judges the model.
         champion_package: folder of the champion's package; None: there is no champion.
 
     Raises:
@@ -41,15 +43,17 @@ def render(package: Path, verdict: Path, champion_package: Path | None) -> str:
     return markdown_of(page_of(package, verdict, champion_package))
 
 
-def render_html(package: Path, verdict: Path, champion_package: Path | None) -> str:
+def render_html(package: Path, verdict: Path | None, champion_package: Path | None) -> str:
     """Return the page as one HTML file; see `render`."""
     return html_of(page_of(package, verdict, champion_package))
 
 
-def page_of(package: Path, verdict: Path, champion_package: Path | None) -> Page:
+def page_of(package: Path, verdict: Path | None, champion_package: Path | None) -> Page:
     """Return the content of the page; see `render`."""
-    place = verdict / "verdict.json" if verdict.is_dir() else verdict
-    judged = read_json(place, "the verdict")
+    place = verdict
+    if verdict is not None and verdict.is_dir():
+        place = verdict / "verdict.json"
+    judged = _UNJUDGED if place is None else read_json(place, "the verdict")
     told = read_json(package / "package.json", "the package")
     champion = None
     if champion_package is not None:
@@ -75,7 +79,7 @@ def page_of(package: Path, verdict: Path, champion_package: Path | None) -> Page
     return Page(title=title, verdict=_text(judged.get("verdict")), blocks=tuple(blocks))
 
 
-def _subject(told: Mapping[str, Any], judged: Mapping[str, Any], place: Path) -> Table:
+def _subject(told: Mapping[str, Any], judged: Mapping[str, Any], place: Path | None) -> Table:
     subject = judged.get("subject")
     digest = _text(subject.get("sha256")) if isinstance(subject, Mapping) else ""
     run = told.get("run")
@@ -83,7 +87,7 @@ def _subject(told: Mapping[str, Any], judged: Mapping[str, Any], place: Path) ->
         ("environment", judged.get("environment") or told.get("environment")),
         ("version digest", f"sha256:{digest}" if digest else ""),
         ("model digest", told.get("digest")),
-        ("verdict digest", f"sha256:{hashlib.sha256(place.read_bytes()).hexdigest()}"),
+        ("verdict digest", "" if place is None else digest_of_file(place)),
         ("spec digest", told.get("spec")),
         ("commit", told.get("commit")),
         ("run", run.get("id") if isinstance(run, Mapping) else ""),

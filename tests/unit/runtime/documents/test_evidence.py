@@ -102,6 +102,15 @@ def test_render__without_a_champion(places):
     assert "the first version to serve" in evidence.render(package, verdict / "verdict.json", None)
 
 
+def test_render__a_model_that_no_check_judges(places):
+    package, _, champion = places
+    page = evidence.render(package, None, champion)
+    assert "Verdict: **not judged**" in page
+    assert "verdict digest" not in page
+    assert "| parameter C | 1.0 | 0.25 |" in page
+    read(evidence.render_html(package, None, None))
+
+
 def test_render__the_same_version_twice_has_no_differences(places):
     package, verdict, _ = places
     assert "Nothing that is recorded differs." in evidence.render(package, verdict, package)

@@ -14,6 +14,9 @@ from mlspec.runtime.documents.facts import data_version, hex_digest
 from mlspec.runtime.documents.inert import json_bytes
 from mlspec.runtime.documents.statement import Subject, digest_of, id_of, statement
 from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.trust.answers import Answer, sign_answer
+from mlspec.runtime.trust.dsse import open_envelope
+from mlspec.runtime.trust.keys import Key
 from tests.support.documents import COMMIT, DATE, made
 
 MODEL = Subject(name="ads/ctr", sha256="a" * 64)
@@ -145,6 +148,27 @@ def problems(document):
 def test_approval__is_what_its_schema_says():
     assert problems(an_approval()) == []
     assert problems(an_approval(decision="reject", reason="<script>")) == []
+    assert problems(an_approval(evidence=[])) == [], "no check judges the model"
+
+
+@pytest.mark.parametrize("evidence", [(), ("sha256:" + "f" * 64,)])
+def test_approval__that_people_sign_is_what_its_schema_says(evidence):
+    answer = Answer(
+        name="models.ctr@1",
+        subject="sha256:" + "a" * 64,
+        evidence=evidence,
+        spec="sha256:" + "5" * 64,
+        environment="default",
+        decision="approve",
+        approver="ann",
+        issuer="local",
+        role="model-risk",
+        reason="fine",
+        time=DATE,
+        expires=DATE,
+    )
+    signed = open_envelope(sign_answer(answer, Key(seed=bytes(32))))
+    assert problems(json.loads(signed.payload)) == []
 
 
 @pytest.mark.parametrize(
@@ -152,7 +176,7 @@ def test_approval__is_what_its_schema_says():
     [
         lambda d: d["predicate"].pop("expires"),
         lambda d: d["predicate"].update(decision="maybe"),
-        lambda d: d["predicate"].update(evidence=[]),
+        lambda d: d["predicate"].update(evidence=["verdict.json"]),
         lambda d: d["predicate"].update(approver=""),
         lambda d: d["predicate"].update(time="yesterday"),
         lambda d: d["predicate"].update(more=1),
