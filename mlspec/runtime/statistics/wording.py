@@ -15,6 +15,7 @@ from mlspec.expr.metric import Metric, Unit
 from mlspec.runtime.statistics.interval import Interval, Scale
 
 _FIGURES = 3
+_MOST_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,17 @@ class TooFew:
 
 
 def figure(value: float, figures: int = _FIGURES) -> str:
-    """Return a number with so many significant figures, without exponent, thousands apart."""
+    """Return a number with so many significant figures, thousands apart.
+
+    Without exponent, except where it would be a row of zeros (a model that diverged).
+    """
     if math.isinf(value):
         return "unlimited" if value > 0 else "-unlimited"
     exact = Decimal(repr(float(value)))
     if not exact:
         return "0"
+    if abs(exact.adjusted()) > _MOST_DIGITS:
+        return f"{value:.{figures}g}"
     places = max(0, figures - 1 - exact.adjusted())
     rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
     return grouped(plain(rounded))

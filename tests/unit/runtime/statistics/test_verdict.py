@@ -183,7 +183,7 @@ def test_rows_needed__infinite_bounds_give_none():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.00123456, "0.00123"), (12.345, "12.3"), (123456, "123 456"), (1234, "1234"), (-0.5, "-0.5"), (99.96, "100"), (math.inf, "unlimited")],
+    [(0, "0"), (0.00123456, "0.00123"), (12.345, "12.3"), (123456, "123 456"), (1234, "1234"), (-0.5, "-0.5"), (99.96, "100"), (math.inf, "unlimited"), (1e300, "1e+300"), (-1.5e30, "-1.5e+30"), (1e-30, "1e-30")],
 )  # fmt: skip
 def test_figure(value, text):
     assert figure(value) == text
