@@ -24,7 +24,6 @@ from mlspec.runtime.statistics.wording import figure, grouped
 from mlspec.runtime.steps.contract import StepError
 
 MOST_SLICES, MOST_INPUTS = 30, 20
-_SMALL, _LARGE = 1e-6, 1e12
 _UNJUDGED = {"verdict": "not judged", "reason": "No check judges this model."}
 _WORDS = {"not_applicable": "does not apply yet"}
 
@@ -285,9 +284,7 @@ def _number(value: object) -> str:
     number = float(value)
     if not math.isfinite(number):
         return ""
-    # Written out, such numbers are rows of zeros.
-    tiny = number != 0 and abs(number) < _SMALL
-    return f"{number:.4g}" if tiny or abs(number) >= _LARGE else figure(number, 4)
+    return figure(number, 4)
 
 
 def _count(value: object) -> str:
