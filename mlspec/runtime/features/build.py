@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,8 +22,8 @@ from mlspec.runtime.features.history import Events, keyed_feature
 from mlspec.runtime.features.rowwise import row_feature
 from mlspec.runtime.functions import load_function
 from mlspec.runtime.rows.data import Data, joined
-from mlspec.runtime.rows.folder import CLUSTER, KEY, LABEL, SLICE, SPLIT, TIMES, Rows
-from mlspec.runtime.rows.types import moment, typed
+from mlspec.runtime.rows.folder import CLUSTER, KEY, LABEL, QUERY, SLICE, SPLIT, TIMES, Rows
+from mlspec.runtime.rows.types import typed
 from mlspec.runtime.steps.contract import StepError
 
 NO_LABEL = "without label"
@@ -45,13 +45,13 @@ def build_rows(
     data: Mapping[str, Data],
     *,
     project: Path,
-    run_date: str,
+    run_date: datetime,
 ) -> tuple[Rows, Mapping[str, list[pa.ChunkedArray]]]:
     """Return the rows of a model, and all outputs of each feature on them.
 
     Args:
         model: what is learned. features: those that it names, in its order. data: by id.
-        project: folder of the spec. run_date: RFC 3339, decides which labels are complete.
+        project: folder of the spec. run_date: aware; decides which labels are complete.
 
     Raises:
         StepError: something does not fit; the message names the feature or the data.
@@ -74,8 +74,11 @@ def build_rows(
         keys = joined(
             [seen.column(name) for name in cluster], [f"{events.id}.{c}" for c in cluster]
         )
-        columns[CLUSTER] = keys.combine_chunks().dictionary_encode().indices.cast(pa.int64())
+        columns[CLUSTER] = _numbers(keys)
     columns |= _beside(model, seen, by_name, label, keep)
+    query = None if model.split is None or model.task != "ranking" else model.split.group
+    if query is not None:  # rows of one group are ranked among each other
+        columns[QUERY] = _numbers(columns[f"{SPLIT}{query}"])
     order = [name for name in (KEY, TIMES) if name in columns]
     order += [one.name for one in model.input]
     order += [name for name in columns if name not in order]
@@ -87,6 +90,11 @@ def build_rows(
         snapshots={name: data[name].version for name in sorted(data)},
     )
     return rows, outputs
+
+
+def _numbers(column: pa.ChunkedArray) -> pa.Array:
+    """Return a number for each value: which rows belong together, and not who they are."""
+    return column.combine_chunks().dictionary_encode().indices.cast(pa.int64())
 
 
 def _identity(events: Data) -> dict[str, pa.ChunkedArray]:
@@ -126,7 +134,7 @@ def _usable(
     events: Data,
     columns: Mapping[str, pa.ChunkedArray],
     label: _Label | None,
-    run_date: str,
+    run_date: datetime,
 ) -> tuple[pa.Array | None, dict[str, int]]:
     """Which events have a label for good: a mask (None: all), and how many were left out."""
     if label is None:
@@ -144,7 +152,7 @@ def _usable(
             "how old a row is cannot be told",
             help=f"name the column of the event's time: `data.{events.id}.time`",
         )
-    newest = moment(run_date) - timedelta(seconds=delay)
+    newest = run_date - timedelta(seconds=delay)
     old = pc.less_equal(columns[TIMES], pa.scalar(newest, columns[TIMES].type))
     unlabelled = pc.and_(old, pc.invert(present))
     return pc.and_(old, present), {TOO_YOUNG: _count(pc.invert(old)), NO_LABEL: _count(unlabelled)}

@@ -9,6 +9,7 @@ server can measure (`staleness`) become notes, never silence.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -18,7 +19,6 @@ from mlspec.ir.facts import CheckFacts, DataFacts, FeatureFacts
 from mlspec.runtime.contracts.judging import judge_checks
 from mlspec.runtime.contracts.measures import Rows
 from mlspec.runtime.judging.results import Standing
-from mlspec.runtime.rows.types import moment
 from mlspec.runtime.steps.contract import StepError
 
 _SERVED = frozenset({"staleness", "freshness"})
@@ -28,13 +28,13 @@ _SERVED = frozenset({"staleness", "freshness"})
 def judge_features(
     features: tuple[FeatureFacts, ...],
     outputs: Mapping[str, list[pa.ChunkedArray]],
-    run_date: str,
+    run_date: datetime,
 ) -> tuple[str, ...]:
     """Return notes on checks that warn, are inconclusive or were not made.
 
     Args:
         features: with their checks. outputs: columns of each feature, in the order of its outputs.
-        run_date: RFC 3339.
+        run_date: aware.
 
     Raises:
         StepError: a check of severity `error` fails, or can never be measured.
@@ -53,7 +53,7 @@ def judge_features(
             valid=table,
             previous=None,
             why="features keep no earlier version",
-            now=moment(run_date),
+            now=run_date,
         )
         notes += [note for one in feature.checks if (note := _judged(feature, one, rows))]
     return tuple(notes)

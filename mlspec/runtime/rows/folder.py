@@ -6,6 +6,7 @@ Duty: `rows.parquet` and `rows.json` of one set of rows, there and back. Columns
 - the features by plain name, in the order of the model's input
 - `_label`, if the rows have one
 - `_cluster` integer: rows of one entity share it (the key of the first keyed feature)
+- `_query` integer: rows that are ranked among each other, for `task: ranking` (`split.group`)
 - `_slice.<column>`, `_split.<column>`: kept beside the rows, never input of a model
 
 Invariants: same rows, same bytes; a reader never sees half a folder.
@@ -25,7 +26,7 @@ from mlspec.runtime.digests import PREFIX, digest_of_file
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.steps.contract import StepError, whole_folder
 
-KEY, TIMES, LABEL, CLUSTER = "_key", "_time", "_label", "_cluster"
+KEY, TIMES, LABEL, CLUSTER, QUERY = "_key", "_time", "_label", "_cluster", "_query"
 SLICE, SPLIT = "_slice.", "_split."
 TABLE, FACTS = tables.ROWS, "rows.json"
 

@@ -25,7 +25,16 @@ from mlspec.runtime.baselines import BUILT_IN, baseline_predictions
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.models.predictor import load_model
 from mlspec.runtime.registry.model import CHAMPION, Registry
-from mlspec.runtime.rows.folder import CLUSTER, KEY, LABEL, SLICE, TIMES, Rows, read_rows
+from mlspec.runtime.rows.folder import (
+    CLUSTER,
+    KEY,
+    LABEL,
+    QUERY,
+    SLICE,
+    TIMES,
+    Rows,
+    read_rows,
+)
 from mlspec.runtime.scoring.measure import (
     FEW,
     MANY,
@@ -40,7 +49,7 @@ from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_f
 
 CANDIDATE, BASELINE, UNCOMPRESSED = "candidate", "baseline", "uncompressed"
 RESERVED = {CANDIDATE, BASELINE, UNCOMPRESSED, CHAMPION, "challenger", "previous", *BUILT_IN}
-KEPT = (KEY, TIMES, CLUSTER, "_query", LABEL)
+KEPT = (KEY, TIMES, CLUSTER, QUERY, LABEL)
 
 Load = Callable[[Path, Path], Predicts]
 

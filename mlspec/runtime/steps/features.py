@@ -13,6 +13,7 @@ from mlspec.runtime.features.checks import judge_features
 from mlspec.runtime.rows.data import read_data
 from mlspec.runtime.rows.folder import write_rows
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit
+from mlspec.runtime.steps.snapshot import moment
 
 
 def run(call: StepCall) -> StepExit:
@@ -27,14 +28,15 @@ def run(call: StepCall) -> StepExit:
         raise StepError("the step `features` needs a model")
     data = {one.id: read_data(call.input(one.id.replace("-", "_")), one) for one in call.node.data}
     features = _on_given(_features(model, call.node.features), model, tuple(data))
-    rows, outputs = build_rows(model, features, data, project=call.project, run_date=call.run_date)
+    now = moment(call.run_date)
+    rows, outputs = build_rows(model, features, data, project=call.project, run_date=now)
     if not len(rows):
         reasons = ", ".join(f"{count:,} {why}" for why, count in rows.dropped.items() if count)
         raise StepError(
             f"model `{model.id}` has no row left" + (f": {reasons}" if reasons else ""),
             help="an event needs a label, and must be older than the label's `delay`",
         )
-    notes = judge_features(features, outputs, call.run_date)
+    notes = judge_features(features, outputs, now)
     write_rows(call.output("rows"), rows.noted(notes))
     return StepExit.OK
 

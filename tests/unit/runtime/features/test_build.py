@@ -26,6 +26,7 @@ from mlspec.runtime.features.history import one_history
 from mlspec.runtime.features.rowwise import one_row
 from mlspec.runtime.functions import load_function
 from mlspec.runtime.rows.folder import read_rows
+from mlspec.runtime.rows.types import moment
 from mlspec.runtime.steps.contract import StepError
 from mlspec.runtime.steps.features import run
 from tests.support.rows import START, at, call_of, columns, data_of, write_data
@@ -107,7 +108,9 @@ def project(tmp_path):
 
 def build(project, *features, data=None, facts=None, date="2026-06-01T00:00:00Z"):
     found = data or {"clicks": data_of(CLICKS, clicks())}
-    return build_rows(facts or model(*features), features, found, project=project, run_date=date)[0]
+    return build_rows(
+        facts or model(*features), features, found, project=project, run_date=moment(date)
+    )[0]
 
 
 def test_rows__of_a_function_of_one_row(project):
@@ -305,7 +308,7 @@ def test_leakage__nothing_newer_than_or_equal_to_an_event_is_ever_used(
         (feature,),
         {"clicks": data_of(facts, table)},
         project=folder,
-        run_date="2026-06-01T00:00:00Z",
+        run_date=at(24 * 150),
     )[0]
     for n, (card, hour) in enumerate(events):
         before = [m for m, (c, h) in enumerate(events) if c == card and h < hour]
@@ -593,3 +596,17 @@ def test_function__of_a_key_that_raises_names_the_row(project):
     )
     with pytest.raises(StepError, match=r"failed at row \d \(key 'i[45]'\): ZeroDivisionError"):
         build(project, past_feature())
+
+
+def test_rows__of_a_ranking_know_their_query(project):
+    one = row_feature()
+    split = SplitFacts(by="group", group="card")
+    rows = build(project, one, facts=model(one, task="ranking", split=split))
+    assert rows.table["_query"].to_pylist() == [0, 1, 1, 0, 1]
+    assert rows.table["_split.card"].to_pylist() == ["b", "a", "a", "b", "a"]
+
+
+def test_step__without_a_date_is_told(project):
+    call = step(project, (row_feature(),))
+    with pytest.raises(StepError, match="the date of the run is not RFC 3339"):
+        run(replace(call, run_date=""))
