@@ -20,7 +20,14 @@ from scipy.special import stdtrit
 from mlspec.expr.check import Check, Word
 from mlspec.ir.facts import ColumnFacts, DataFacts
 from mlspec.runtime.contracts.constraints import is_number
-from mlspec.runtime.contracts.profile import ColumnProfile, Profile, number_array, shape_of, texts
+from mlspec.runtime.contracts.profile import (
+    SECRET,
+    ColumnProfile,
+    Profile,
+    number_array,
+    shape_of,
+    texts,
+)
 from mlspec.runtime.metrics.arrays import MetricError
 from mlspec.runtime.metrics.shift import NumberBins, binned
 from mlspec.runtime.statistics import distances
@@ -96,7 +103,7 @@ def wildcard_columns(check: Check, facts: DataFacts) -> tuple[ColumnFacts, ...]:
     """Return the columns that a check without a column is about.
 
     Distances leave out what identifies or orders rows (keys, unique columns, times) and what has
-    no bins; `ks` and `wasserstein` are about numbers only.
+    no bins, and personal data of which no bins are kept; `ks` and `wasserstein` are about numbers.
     """
     if check.metric == "null_rate":
         return facts.columns
@@ -108,7 +115,15 @@ def wildcard_columns(check: Check, facts: DataFacts) -> tuple[ColumnFacts, ...]:
         and column.name != facts.time
         and not column.unique
         and (is_number(column) or (not numbers_only and column.type in {"string", "class", "bool"}))
+        and not _is_not_kept(column, numbers_only=numbers_only)
     )
+
+
+def _is_not_kept(column: ColumnFacts, *, numbers_only: bool) -> bool:
+    """Whether a profile says nothing of a column, because its values are personal data."""
+    if column.sensitivity not in SECRET:
+        return False
+    return numbers_only or not (is_number(column) or column.enum)
 
 
 def measure(check: Check, rows: Rows, column: str | None, confidence: float) -> Number | Absent:

@@ -67,6 +67,8 @@ def run(call: StepCall) -> StepExit:
     source = call.input("data")
     snapshot = read_snapshot(source)
     shelf = open_shelf(call, facts.id)
+    # Without an id the same data on the same date are the same run.
+    run = call.run_id or f"{call.run_date} {snapshot.version}"
     arrived = _arrived(source, snapshot, facts)
     try:
         check_types(arrived, facts.columns if snapshot.rows is not None else (), facts.id)
@@ -79,7 +81,7 @@ def run(call: StepCall) -> StepExit:
         facts=facts,
         arrived=arrived,
         valid=valid,
-        previous=shelf.previous(call.run_id),
+        previous=shelf.previous(run),
         why=shelf.note,
         now=moment(call.run_date),
         changed=None if snapshot.modified is None else moment(snapshot.modified),
@@ -88,7 +90,7 @@ def run(call: StepCall) -> StepExit:
     outcome = _Outcome(
         rows=rows, snapshot=snapshot, refused=refused, quarantine=quarantine, judgement=judgement
     )
-    profile = _profile(outcome, call.run_id)
+    profile = _profile(outcome, run)
     with whole_folder(call.output("data")) as folder:
         _write(outcome, profile, call, source, folder)
     _log(outcome)

@@ -456,3 +456,40 @@ def test_checks__that_no_data_could_be_measured_by(tmp_path, text, message):
                 outputs={"data": tmp_path / "out"},
             )
         )
+
+
+def test_without_a_run_id__the_date_and_the_version_say_which_run_it_is(tmp_path):
+    facts = facts_of("rows >= 0.5 * previous")
+    seen = []
+    for rows, date in ((1000, "2026-03-01"), (600, "2026-03-02"), (600, "2026-03-02")):
+        found = Validated(tmp_path, trips(rows), facts, run_id="", date=f"{date}T00:00:00Z")
+        seen.append(found.verdict.get("previous", {}).get("rows"))
+    assert seen == [None, 1000, 1000]
+
+
+def test_wildcards__leave_out_personal_data_of_which_nothing_is_kept(tmp_path):
+    declared = columns(
+        rider={"type": "string", "sensitivity": "pii"},
+        gender={"type": "string", "sensitivity": "pii", "enum": ("f", "m")},
+        age={"type": "int", "sensitivity": "special"},
+        n="float",
+    )
+    table = pa.table(
+        {
+            "rider": [f"anna{one}@x.example" for one in range(300)],
+            "gender": ["f", "m"] * 150,
+            "age": [20 + one % 50 for one in range(300)],
+            "n": np.arange(300.0) % 100,
+        }
+    )
+    facts = facts_of(
+        "psi <= 0.2", "ks <= 0.2", "unseen(rider) <= 1%", columns=declared, key=(), time=None
+    )
+    Validated(tmp_path, table, facts, run_id="r1")
+    found = Validated(tmp_path, table, facts, run_id="r2")
+    assert [one["column"] for one in found.check("psi <= 0.2")["slices"]] == ["gender", "age", "n"]
+    assert [one["column"] for one in found.check("ks <= 0.2")["slices"]] == ["n"]
+    assert "are not kept: personal data" in found.check("unseen(rider) <= 1%")["sentence"]
+    kept = (tmp_path / "store/shop/data/trips/profiles/r1.json").read_text()
+    assert "anna" not in kept
+    assert json.loads(kept)["columns"]["age"]["shape_edges"] == []
