@@ -155,6 +155,7 @@ def _must_count(
 
 def _record(place: Place, version: Version, statement: bytes, now: datetime) -> None:
     """Add the answer to the audit log."""
+    from mlspec.ir.facts import PolicyFacts
     from mlspec.runtime import audit
     from mlspec.runtime.digests import digest_of_bytes
     from mlspec.runtime.trust.answers import read_answer
@@ -162,7 +163,7 @@ def _record(place: Place, version: Version, statement: bytes, now: datetime) -> 
 
     said = read_answer(statement)
     node = place.node(version.model)
-    signer = key_of(RUNNER, os.environ) if node is not None and node.policy.sign else None
+    policy = node.policy if node is not None else PolicyFacts()
     entry = audit.Entry(
         time=stamp(now),
         actor=audit.Actor(subject=said.approver, issuer=said.issuer, role=said.role),
@@ -175,7 +176,13 @@ def _record(place: Place, version: Version, statement: bytes, now: datetime) -> 
         run={"id": str(version.facts.get("run") or "")},
         outcome="counted",
     )
-    audit.append(place.store, place.app, entry, signer=signer)
+    audit.append(
+        place.store,
+        place.app,
+        entry,
+        signer=key_of(RUNNER, os.environ) if policy.sign else None,
+        copy=audit.copy_folder(policy.audit_to, place.app, place.project),
+    )
 
 
 def _left(standing: Standing, word: str) -> str:

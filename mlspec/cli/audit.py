@@ -31,7 +31,10 @@ def verify(file: File = SPEC, env: Env = None, output: TextOrJson = "text") -> N
     with told():
         from mlspec.runtime import audit
 
-        found = audit.verify(place.store, place.app, _anchors(file, place))
+        node = next(place.nodes(), None)
+        to = node.policy.audit_to if node is not None else None
+        copy = audit.copy_folder(to, place.app, place.project)
+        found = audit.verify(place.store, place.app, _anchors(file, place), copy=copy)
         if output == "json":
             _print_json(found)
         else:

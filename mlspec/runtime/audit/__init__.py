@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from mlspec.runtime.audit.copies import copy_folder
 from mlspec.runtime.audit.log import Head, append, audit_folder, head_of, records
 from mlspec.runtime.audit.model import ACTIONS, Actor, Entry, Record, Subject
 from mlspec.runtime.audit.verification import Anchor, Fault, Verified, verify
@@ -21,6 +22,7 @@ __all__ = [
     "Verified",
     "append",
     "audit_folder",
+    "copy_folder",
     "head_of",
     "records",
     "verify",

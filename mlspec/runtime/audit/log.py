@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mlspec.runtime.audit.copies import copy_lines
 from mlspec.runtime.audit.model import (
     ACTIONS,
     GENESIS,
@@ -62,7 +63,14 @@ def audit_folder(store: str, app: str) -> Path:
     return store_folder(store, what="the audit log") / app / "audit"
 
 
-def append(store: str, app: str, entry: Entry, *, signer: Signer | None = None) -> Record:
+def append(
+    store: str,
+    app: str,
+    entry: Entry,
+    *,
+    signer: Signer | None = None,
+    copy: Path | None = None,
+) -> Record:
     """Add a record and bring it to the disk.
 
     Args:
@@ -70,6 +78,7 @@ def append(store: str, app: str, entry: Entry, *, signer: Signer | None = None) 
         app: the application's name.
         entry: what happened.
         signer: the key to sign with, if any.
+        copy: folder in which each record has a copy, if any (`copies.copy_folder`).
 
     Raises:
         StepError: the log does not fit its head, or is locked for too long (exit 75).
@@ -80,6 +89,8 @@ def append(store: str, app: str, entry: Entry, *, signer: Signer | None = None) 
     folder = audit_folder(store, app)
     with held(FileLock(folder / "lock"), what="the audit log"):
         head = _caught_up(folder)
+        if copy is not None:
+            copy_lines(list(lines_of(folder / "log.jsonl")), copy)  # refuses before we write
         public = base64_of(signer.public) if signer is not None else ""
         data = data_of(entry, head.count + 1, head.last, public)
         sig = base64_of(signer.sign(canonical(data))) if signer is not None else ""
@@ -87,6 +98,8 @@ def append(store: str, app: str, entry: Entry, *, signer: Signer | None = None) 
         record = record_of(json.loads(line), line)
         _add_line(folder / "log.jsonl", line)
         _write_head(folder, Head(count=record.seq, last=record.digest))
+        if copy is not None:
+            copy_lines(list(lines_of(folder / "log.jsonl")), copy)
     return record
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlspec.runtime.audit.copies import differing
 from mlspec.runtime.audit.log import audit_folder, lines_of, read_head, unfinished
 from mlspec.runtime.audit.model import GENESIS, Record, canonical, record_of
 from mlspec.runtime.steps.contract import StepError
@@ -61,13 +62,16 @@ class Verified:
     records: tuple[Record, ...] = field(default=(), repr=False)
 
 
-def verify(store: str, app: str, anchors: Iterable[Anchor] = ()) -> Verified:
+def verify(
+    store: str, app: str, anchors: Iterable[Anchor] = (), *, copy: Path | None = None
+) -> Verified:
     """Read the whole log and hold it against its head and the anchors.
 
     Args:
         store: address of the store.
         app: the application's name.
         anchors: what versions remember.
+        copy: folder with a copy of each record, if there is one.
 
     Raises:
         StepError: the store is no folder.
@@ -99,6 +103,8 @@ def verify(store: str, app: str, anchors: Iterable[Anchor] = ()) -> Verified:
         digests.append(record.digest)
     notes = _hold_against_head(folder, digests, found, faults)
     _hold_against_anchors(anchors, digests, found, faults)
+    if copy is not None:
+        notes += _hold_against_copies(folder, copy, faults)
     return Verified(
         count=len(digests) - 1,
         signed=sum(1 for record in found if record.sig),
@@ -159,6 +165,13 @@ def _hold_against_head(
     if unfinished(folder / "log.jsonl"):
         notes.append("a writer was killed within a line; the next one removes it")
     return tuple(notes)
+
+
+def _hold_against_copies(folder: Path, copy: Path, faults: list[Fault]) -> tuple[str, ...]:
+    other, missing = differing(list(lines_of(folder / "log.jsonl")), copy)
+    said = f"its copy in {copy} says something else"
+    faults += [Fault(line=number, message=said) for number in other]
+    return (f"{len(missing)} of the records have no copy in {copy}",) if missing else ()
 
 
 def _hold_against_anchors(

@@ -121,8 +121,14 @@ def record(
         run={"id": call.run_id},
         outcome=outcome,
     )
-    signer = runner_key(call) if node.policy.sign else None
-    return audit.append(call.store, node.app.name, entry, signer=signer)
+    app, policy = node.app.name, node.policy
+    return audit.append(
+        call.store,
+        app,
+        entry,
+        signer=runner_key(call) if policy.sign else None,
+        copy=audit.copy_folder(policy.audit_to, app, call.project),
+    )
 
 
 def _issuer(call: StepCall) -> str:
@@ -224,7 +230,8 @@ def check_chain(call: StepCall, registry: Registry) -> None:
         StepError: with the first fault.
     """
     app = call.node.app.name
-    found = audit.verify(call.store, app, anchors_of(registry))
+    copy = audit.copy_folder(call.node.policy.audit_to, app, call.project)
+    found = audit.verify(call.store, app, anchors_of(registry), copy=copy)
     if found.faults:
         first = found.faults[0]
         where = f"line {first.line}: " if first.line else ""

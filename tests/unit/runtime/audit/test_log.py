@@ -246,3 +246,27 @@ def test_append__killed_at_any_point_loses_nothing_that_was_acknowledged(store):
 def test_log__needs_a_folder():
     with pytest.raises(StepError, match="the audit log needs a store that is a folder"):
         audit.append("s3://bucket/x", "shop", entry(0))
+
+
+def test_copies__one_file_for_each_record_and_what_they_show(store, log, tmp_path):
+    folder = tmp_path / "vault" / "shop"
+    assert audit.copy_folder((tmp_path / "vault").as_uri(), "shop", tmp_path) == folder
+    assert audit.copy_folder("vault", "shop", tmp_path) == folder
+    assert audit.copy_folder("s3://bucket/x", "shop", tmp_path) is None
+    assert audit.copy_folder(None, "shop", tmp_path) is None
+    audit.append(store, "shop", entry(6), copy=folder)
+    assert len(list(folder.iterdir())) == 6, "those before are copied too"
+    assert audit.verify(store, "shop", copy=folder).faults == ()
+    audit.append(store, "shop", entry(7))
+    assert audit.verify(store, "shop", copy=folder).notes == (
+        f"1 of the records have no copy in {folder}",
+    )
+    for path in (log, log.with_name("head.json")):  # the whole log is made anew
+        path.unlink()
+    for number in range(4):
+        audit.append(store, "shop", entry(number if number != 2 else 9))
+    found = [fault.line for fault in audit.verify(store, "shop", copy=folder).faults]
+    assert found == [3, 4, 5, 6]
+    with pytest.raises(StepError, match="has 4 records, and its copy has 6"):
+        audit.append(store, "shop", entry(5), copy=folder)
+    assert audit.head_of(store, "shop").count == 4, "nothing was written"
