@@ -62,6 +62,9 @@ def on_rows(question: Question, bench: Bench, reference: Reference | None) -> Ch
     )
     if question.metric.needs_labels and scores.labels is None:
         return replace(blank, sentence="the score table has no labels")
+    if question.own is None and scores.n and _are_lists(scores):
+        words = f"a row has several labels, and `{check.metric}` is about one"
+        return replace(blank, sentence=words)
     if scores.n == 0:
         return replace(blank, sentence="there are no test rows")
     if check.by is not None and check.by not in scores.slices:
@@ -72,6 +75,11 @@ def on_rows(question: Question, bench: Bench, reference: Reference | None) -> Ch
     if question.metric.per_group:
         return _between_groups(question, bench, blank, check.by)
     return _by_slice(question, bench, blank, check.by)
+
+
+def _are_lists(scores: Scores) -> bool:
+    labels = scores.labels
+    return labels is not None and labels.dtype.kind == "O" and isinstance(labels[0], list)
 
 
 def _whole(question: Question, bench: Bench, blank: CheckResult, rows: AnyArray) -> CheckResult:
@@ -224,18 +232,9 @@ def _judged(
         sentence="",
     )
     try:
-        scored = _scored(question, bench.scores, rows, groups)
-        if question.own is not None:
-            estimate, interval = bench.own(question, scored, rows)
-        else:
-            estimate, interval = measure(
-                question.check,
-                question.metric,
-                scored,
-                confidence=question.facts.confidence,
-                test=question.facts.test,
-                resamples=bench.resamples,
-            )
+        # Numbers that overflow end as "not finite" in words; numpy need not warn of them too.
+        with np.errstate(all="ignore"):
+            estimate, interval = _measured(question, bench, rows, groups)
         estimate = replace(estimate, positives=positives, negatives=negatives)
         verdict = judge(
             question.check, estimate, interval, question.metric, question.facts.min_samples
@@ -249,6 +248,22 @@ def _judged(
         verdict=verdict,
         n=estimate.n,
         sentence=verdict.sentence,
+    )
+
+
+def _measured(
+    question: Question, bench: Bench, rows: AnyArray, groups: AnyArray | None
+) -> tuple[Estimate, Interval]:
+    scored = _scored(question, bench.scores, rows, groups)
+    if question.own is not None:
+        return bench.own(question, scored, rows)
+    return measure(
+        question.check,
+        question.metric,
+        scored,
+        confidence=question.facts.confidence,
+        test=question.facts.test,
+        resamples=bench.resamples,
     )
 
 

@@ -261,6 +261,8 @@ def _numbered(values: Slices, classes: tuple[str, ...]) -> tuple[Integers, tuple
 
 
 def _slices(column: pa.ChunkedArray) -> Slices:
+    if pa.types.is_nested(column.type):  # lists have no dictionaries; their text will do
+        column = pa.chunked_array([pa.array(map(str, column.to_pylist()), pa.string())])
     whole = column.combine_chunks()
     encoded = whole.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):

@@ -27,7 +27,7 @@ def seed_of(*arrays: npt.ArrayLike) -> int:
     digest = hashlib.sha256()
     for values in arrays:
         array = np.asarray(values)
-        plain = array.astype(str) if array.dtype.kind == "O" else array
+        plain = np.array([str(one) for one in array.ravel()]) if array.dtype.kind == "O" else array
         digest.update(f"{plain.dtype.str}{plain.shape}".encode())
         digest.update(np.ascontiguousarray(plain).tobytes())
     return int.from_bytes(digest.digest()[:6], "big")
