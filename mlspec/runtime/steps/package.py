@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,31 +55,37 @@ def run(call: StepCall) -> StepExit:
     model = call.node.model
     if model is None:
         raise StepError(f"the node of step `{call.node.step}` names no model")
+    own_card = _own_card(call, model.card)
     source = call.input("model")
     document = read_document(source)
     train, test = _rows(call, "train"), _rows(call, "test")
     scores = _optional(call, "scores")
-    made = made_of(call, model, document)
+    digest = digest_of_folder(source)
     # A program of the project predicts with a format of its own (`evaluate.run`); nothing here can.
     loads = document["format"] in FORMATS
-    with whole_folder(call.output("package")) as folder:
+    with whole_folder(call.output("package")) as folder, ThreadPoolExecutor(1) as beside:
         shutil.copytree(source, folder / "model")
-        if digest_of_folder(folder / "model") != f"sha256:{made.digest}":
+        if digest_of_folder(folder / "model") != digest:
             raise StepError("the model changed while it was packaged")
-        explanation = _optional(call, "explanation")
-        if explanation is not None:
-            shutil.copytree(explanation, folder / "explanation")
         table = None if scores is None else pq.read_table(scores / "scores.parquet")
         if loads and table is not None and test is not None and len(test):
             inputs = [one["name"] for one in document["input"]]
             write_sample(folder / "sample.parquet", inputs, test, table)
+        # The process mostly waits for imports; metrics and documents are made meanwhile.
+        tried = beside.submit(_try, folder, call) if loads else None
+        made = made_of(call, model, document)
+        explanation = _optional(call, "explanation")
+        if explanation is not None:
+            shutil.copytree(explanation, folder / "explanation")
         _write_profile(folder, made, train or test, table)
-        _write_documents(folder, call, made)
-        tried = "only its own program can load it"
-        if loads:
-            tried = smoke_test(folder, call.project, call.environ)
-    print(f"packaged `{model.id}`: {tried}")  # noqa: T201  the step's log
+        _write_documents(folder, call, made, own_card)
+        said = "only its own program can load it" if tried is None else tried.result()
+    print(f"packaged `{model.id}`: {said}")  # noqa: T201  the step's log
     return StepExit.OK
+
+
+def _try(folder: Path, call: StepCall) -> str:
+    return smoke_test(folder, call.project, call.environ)
 
 
 def made_of(call: StepCall, model: ModelFacts, document: Mapping[str, Any]) -> Made:
@@ -139,7 +146,7 @@ def _write_profile(folder: Path, made: Made, rows: Rows | None, scores: pa.Table
     (folder / "profile.json").write_bytes(json_bytes(profile))
 
 
-def _write_documents(folder: Path, call: StepCall, made: Made) -> None:
+def _write_documents(folder: Path, call: StepCall, made: Made, own_card: str) -> None:
     documents = {
         "signature.json": signature(made),
         "lock.json": lock_json(made.lock),
@@ -149,7 +156,7 @@ def _write_documents(folder: Path, call: StepCall, made: Made) -> None:
     }
     for name, document in documents.items():
         (folder / name).write_bytes(json_bytes(document))
-    text = card(made, _own_card(call, made.facts.card))
+    text = card(made, own_card)
     (folder / "README.md").write_text(text, encoding="utf-8", newline="\n")
     contracts = folder / "contracts"
     for noun in call.node.data:
