@@ -11,7 +11,7 @@ import pytest
 from mlspec.ir.facts import ColumnFacts, Range, TuneFacts
 from mlspec.ir.kinds import Kind
 from mlspec.runtime.rows.folder import Rows, write_rows
-from tests.support.libraries import predicted, step, succeed
+from tests.support.libraries import compressed, predicted, step, succeed
 from tests.support.training import call, folders, model, project, rows
 
 pytestmark = pytest.mark.engine("ml")
@@ -58,6 +58,13 @@ def fit(features, label, output):
     (output / "model.onnx").write_bytes(graph.SerializeToString())
 """,
 }  # fmt: skip
+LAYERS = (
+    ENTRIES["onnx"]
+    .replace("linear_model", "neural_network")
+    .replace(
+        "LogisticRegression(max_iter=500)", "MLPClassifier((256, 256), max_iter=30, random_state=0)"
+    )
+)
 TASKS = {"xgboost-classifier": "multiclass", "lightgbm-classifier": "multiclass"}
 
 
@@ -174,3 +181,39 @@ def test_tune__with_optuna__is_reproducible_and_better_than_its_first_trial(tmp_
     if method == "hyperband":
         shares = [[share for share, _ in one["shares"]] for one in found["trials"]]
         assert all(one == [1 / 9, 1 / 3, 1.0][: len(one)] for one in shares)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_compress__prune__keeps_the_first_rounds(tmp_path, name):
+    target, home, inputs = trained(tmp_path, name)
+    facts = model(engine=name)
+    before, after, note = compressed(
+        "ml", tmp_path / "small", target, home, inputs, facts, "prune", share=0.25
+    )
+    assert note["done"] == "15 of 20 rounds are kept"
+    assert note["bytes"] < note["bytes_before"]
+    assert after["predictions"] != before["predictions"]
+    assert np.abs(np.array(after["predictions"]) - np.array(before["predictions"])).max() < 0.2
+
+
+@pytest.mark.parametrize(("method", "part"), [("int8", 0.5), ("fp16", 0.6)])
+def test_compress__onnx_layers__smaller_and_close(tmp_path, monkeypatch, method, part):
+    monkeypatch.setitem(ENTRIES, "onnx", LAYERS)
+    target, home, inputs = trained(tmp_path, "onnx")
+    facts = model(engine="onnx")
+    before, after, note = compressed("ml", tmp_path / "s", target, home, inputs, facts, method)
+    assert note["bytes"] < part * note["bytes_before"]
+    change = np.abs(np.array(after["predictions"]) - np.array(before["predictions"])).max()
+    assert 0 < change < 0.2
+
+
+def test_compress__onnx_graph_without_tensors__is_refused(tmp_path):
+    target, home, inputs = trained(tmp_path, "onnx")
+    from mlspec.ir.facts import CompressFacts
+
+    facts = replace(model(engine="onnx"), compress=CompressFacts(method="int8"))
+    wanted = {"model": target, "validation": inputs["validation"]}
+    done = step("ml", call(Kind.COMPRESS, facts, home, wanted, {"model": tmp_path / "small"}))
+    assert done.returncode == 1
+    assert "there is nothing to compress" in done.stderr
+    assert not (tmp_path / "small").exists()

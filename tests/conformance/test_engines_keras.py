@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlspec.ir.kinds import Kind
-from tests.support.libraries import predicted, succeed
+from tests.support.libraries import compressed, predicted, succeed
 from tests.support.training import call, folders, model, project
 
 pytestmark = pytest.mark.engine("keras")
@@ -89,3 +89,17 @@ def test_tensorflow__two_workers_train_one_model(tmp_path):
     assert told == {"workers": 2, "replicas": 2}
     found = predicted("keras", target, inputs["validation"], home)
     assert len(found["predictions"]) == 60
+
+
+@pytest.mark.parametrize(("method", "part"), [("int8", 0.5), ("int4", 0.4)])
+def test_compress__layers_in_fewer_bits__smaller_and_close(tmp_path, method, part):
+    home = project(tmp_path / "home", train=ALONE.replace("Dense(16", "Dense(4096"))
+    inputs = folders(tmp_path, "binary", 100, 50)
+    facts = model(engine="tensorflow")
+    succeed("keras", call(Kind.TRAIN, facts, home, inputs, {"model": tmp_path / "model"}))
+    before, after, note = compressed(
+        "keras", tmp_path / "small", tmp_path / "model", home, inputs, facts, method
+    )
+    assert note["bytes"] < part * note["bytes_before"]
+    change = np.abs(np.array(after["predictions"]) - np.array(before["predictions"])).max()
+    assert 0 < change < 0.2

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlspec.ir.kinds import Kind
-from tests.support.libraries import predicted, step, succeed
+from tests.support.libraries import compressed, predicted, step, succeed
 from tests.support.training import call, folders, model, project
 
 pytestmark = pytest.mark.engine("torch")
@@ -166,3 +166,34 @@ def test_module__altered_weights__do_not_load(tmp_path):
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(AssertionError, match="is not the one that was written"):
         predicted("torch", target, inputs["validation"], home)
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "moves"),
+    [
+        ("fp16", 0.65, 0.002),
+        ("bf16", 0.65, 0.02),
+        ("fp8", 0.45, 0.1),
+        ("int8", 0.45, 0.02),
+        ("int4", 0.35, 0.3),
+    ],
+)
+def test_compress__weights_in_fewer_bits__smaller_and_close(tmp_path, wide, method, part, moves):
+    target, home, inputs, facts = wide
+    before, after, note = compressed(
+        "torch", tmp_path / "small", target, home, inputs, facts, method
+    )
+    assert note["bytes"] < part * note["bytes_before"]
+    change = np.abs(np.array(after["predictions"]) - np.array(before["predictions"])).max()
+    assert 0 < change < moves
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A trained module with enough weights that they are most of its file."""
+    place = tmp_path_factory.mktemp("wide")
+    home = project(place / "home", train=ALONE.replace("16", "4096"))
+    inputs = folders(place, "binary", 200, 80)
+    facts = model(engine="pytorch", params={"lr": 0.001})
+    succeed("torch", call(Kind.TRAIN, facts, home, inputs, {"model": place / "model"}))
+    return place / "model", home, inputs, facts

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mlspec.ir.facts import NODE_VARIABLE
+from mlspec.ir.facts import NODE_VARIABLE, CompressFacts
+from mlspec.ir.kinds import Kind
 from mlspec.ir.node import write_node
 from mlspec.runtime.steps.contract import StepCall
+from tests.support.training import call
 
 ROOT = Path(__file__).resolve().parents[2]
 PREDICT = """
@@ -84,3 +87,15 @@ def predicted(engine: str, model: Path, rows: Path, project: Path) -> dict:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.partition("ANSWER")[2].splitlines()[0])
+
+
+def compressed(engine, place, target, home, inputs, facts, method, **params):
+    """Compress a model; return what it predicts before and after, and what is noted of it."""
+    told = replace(facts, compress=CompressFacts(method=method, params=params))
+    wanted = {"model": target, "validation": inputs["validation"]}
+    done = succeed(engine, call(Kind.COMPRESS, told, home, wanted, {"model": place}))
+    before, after = (predicted(engine, one, inputs["validation"], home) for one in (target, place))
+    note = after["facts"]["details"]["compressed"]
+    assert note["method"] == method
+    assert f"{note['bytes_before']} bytes before, {note['bytes']} after" in done.stdout
+    return before, after, note

@@ -71,7 +71,7 @@ def adopt(folder: Path, saving: Saving) -> Saved:
     Raises:
         StepError: it holds types that are not trusted.
     """
-    return _saved(_read(folder, saving.project))
+    return _saved(read(folder, saving.project))
 
 
 def load(folder: Path, facts: Mapping[str, Any], project: Path) -> EstimatorScorer:
@@ -80,7 +80,7 @@ def load(folder: Path, facts: Mapping[str, Any], project: Path) -> EstimatorScor
     Raises:
         StepError: it holds types that are not trusted.
     """
-    return EstimatorScorer(_read(folder, project), facts)
+    return EstimatorScorer(read(folder, project), facts)
 
 
 class EstimatorScorer:
@@ -154,7 +154,12 @@ def _skops() -> Any:
     return library("skops.io", "skops", "scikit-learn models are kept with it")
 
 
-def _read(folder: Path, project: Path) -> Any:
+def read(folder: Path, project: Path) -> Any:
+    """Return the estimator of a folder.
+
+    Raises:
+        StepError: it holds types that are not trusted, or skops is missing.
+    """
     io = _skops()
     path = folder / FILE
     return io.load(path, trusted=_trusted(path, project))

@@ -1,0 +1,1 @@
+"""Smaller models: which method works on which format, and how."""
