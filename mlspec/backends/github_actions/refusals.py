@@ -21,6 +21,7 @@ from mlspec.diagnostics.codes.targets import (
 )
 from mlspec.diagnostics.model import Code, Diagnostic, Severity
 from mlspec.ir.joins import JoinClosure
+from mlspec.ir.kinds import Kind
 from mlspec.ir.model import Application, Approval, DataInput, Pipeline, Step
 from mlspec.source import Origin
 
@@ -173,7 +174,9 @@ def _check_approvals(step: Step) -> Iterator[Diagnostic]:
             "put the approval on a step before it",
         )
     for approval in step.approvals:
-        if approval.within != Approval(role="").within:
+        # A step that approves a version looks at the time of the answers itself.
+        counts = step.kind is not Kind.APPROVE
+        if counts and approval.within != Approval(role="").within:
             yield _warning(
                 f"GitHub Actions lets an approval wait 30 days: `within: {approval.within}` of "
                 f"step `{step.id}` is not kept",
