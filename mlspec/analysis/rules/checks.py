@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlspec.analysis.catalogue import Catalogue
+from mlspec.analysis.rules.fit import check_test, fit
 from mlspec.analysis.rules.places import (
-    PRODUCERS,
     Known,
     Place,
     Where,
@@ -17,21 +17,20 @@ from mlspec.analysis.rules.places import (
     read_check,
     references,
     sliceable,
-    task_of,
+    within,
 )
 from mlspec.diagnostics.codes import checks as codes
 from mlspec.diagnostics.model import Diagnostic, Severity
 from mlspec.diagnostics.suggest import nearest
-from mlspec.expr.check import NOWHERE, Check, CheckProblem, Inner, Number, Word
-from mlspec.expr.metric import ArgumentKind, Better, Family, Producer, Unit
+from mlspec.expr.check import Check, CheckProblem, Inner, Number, Word
+from mlspec.expr.metric import ArgumentKind, Better, Family, Unit
 from mlspec.expr.metric_rules import argument_problem, is_wrong_direction, unit_fits
 from mlspec.expr.metrics import METRICS
-from mlspec.source import Origin, Span
+from mlspec.source import Origin
 from mlspec.spec.nouns import CheckSpec, ModelSpec
 
 _SLICE_TYPES = frozenset({"string", "bool", "int", "class"})
 _UNBOUNDED_SHARES = frozenset({"mape"})
-_BATCH_METRICS = frozenset({Producer.DATA})
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
@@ -45,13 +44,6 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 yield from _one(catalogue, place, written, found)
     for model in catalogue.nouns.models:
         yield from _named_metrics(catalogue, model)
-
-
-def within(written: CheckSpec, span: Span) -> Origin:
-    """Return the place of a part of a check; the whole check when it is in the long form."""
-    if written.is_long or span == NOWHERE:
-        return written.at
-    return written.at.within(span.start, span.end)
 
 
 def _unreadable(written: CheckSpec, problem: CheckProblem) -> Diagnostic:
@@ -73,9 +65,10 @@ def _one(
         return
     yield from _argument(catalogue, place, written, one, known)
     yield from _slice(catalogue, place, written, one, known)
-    unfit = list(_fit(catalogue, place, written, one, known))
+    unfit = list(fit(catalogue, place, written, one, known))
     yield from unfit
     if not unfit:
+        yield from check_test(written, one, known)
         yield from _unit(written, one, known)
         yield from _direction(place, written, one, known)
 
@@ -229,83 +222,6 @@ def _slice(
             at=at,
             help=("`by` takes a column of type string, bool, int, or with `enum`",),
         )
-
-
-def _fit(
-    catalogue: Catalogue, place: Place, written: CheckSpec, one: Check, known: Known
-) -> Iterator[Diagnostic]:
-    """Yield why a metric cannot be computed at a place."""
-    reason = _why_unfit(catalogue, place, one, known)
-    if reason is not None:
-        message, help_ = reason
-        yield Diagnostic(
-            code=codes.METRIC_UNFIT,
-            message=message,
-            at=within(written, one.spans.metric),
-            help=(help_,) if help_ else (),
-        )
-
-
-def _why_unfit(
-    catalogue: Catalogue, place: Place, one: Check, known: Known
-) -> tuple[str, str] | None:
-    name, metric = known.name, known.metric
-    if metric is None:
-        return _why_own_unfit(place, known)
-    able = PRODUCERS[place.where]
-    if place.service is not None and place.service.mode == "batch":
-        able |= _BATCH_METRICS
-    if not metric.producers & able:
-        made = ", ".join(sorted(producer.value for producer in metric.producers))
-        return f"`{name}` is not known at {place.where.value}", f"it is computed from {made}"
-    if one.reference is not None and not metric.tests.reference:
-        return (
-            f"`{name}` compares two distributions already",
-            f"write a number, such as `{one.term} <= 0.2`",
-        )
-    if place.model is None or not place.is_of_model:
-        return None
-    task = task_of(catalogue, place.model)
-    if metric.tasks and task is not None and task not in metric.tasks:
-        fitting = sorted(other.name for other in METRICS.values() if task in other.tasks)
-        listed = ", ".join(f"`{other}`" for other in fitting[:6])
-        help_ = f"for `{task}` there are {listed}" if fitting else ""
-        return f"`{name}` does not fit the task `{task}` of `{place.model.id}`", help_
-    if metric.needs_labels and not _has_truth(catalogue, place.model):
-        return (
-            f"`{name}` needs labels, and `{place.model.id}` has none",
-            "write `label: {data: …, column: …}`, or `evaluate`",
-        )
-    return None
-
-
-def _has_truth(catalogue: Catalogue, model: ModelSpec) -> bool:
-    """Return whether the truth about a model's answers can be known."""
-    return any(
-        one.label_data is not None or one.evaluate is not None for one in catalogue.lineage(model)
-    )
-
-
-def _why_own_unfit(place: Place, known: Known) -> tuple[str, str] | None:
-    """Say why a metric of the user's own cannot be computed at a place."""
-    own, model = known.own, place.model
-    if own is None:
-        return None
-    if own.prometheus is not None:
-        if place.is_live:
-            return None
-        return f"`{own.name}` is measured on a service, not at {place.where.value}", ""
-    if not place.is_of_model or model is None:
-        return f"`{own.name}` judges a model, not {place.where.value}", ""
-    if own.function is not None or place.is_live:
-        return None
-    evaluate = model.evaluate
-    if evaluate is None or (evaluate.metrics is None and not evaluate.block.is_own):
-        return (
-            f"nothing writes `{own.name}` for `{model.id}`",
-            "write `evaluate: {metrics: pipeline.step}`, or give the metric a `function`",
-        )
-    return None
 
 
 def _unit(written: CheckSpec, one: Check, known: Known) -> Iterator[Diagnostic]:

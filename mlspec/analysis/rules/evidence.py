@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mlspec.analysis.catalogue import Catalogue
-from mlspec.analysis.rules.checks import within
-from mlspec.analysis.rules.places import Place, Where, known_metric, parsed, places
+from mlspec.analysis.rules.places import Place, Where, known_metric, parsed, places, within
 from mlspec.diagnostics.codes import models as codes
 from mlspec.diagnostics.model import Diagnostic, Label
 from mlspec.expr.check import Check, CheckOp
@@ -29,6 +28,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         yield from _nobody(model)
         yield from _reproducible(model)
         yield from _judge(model)
+        yield from _believed(model)
         for written in model.promote.checks if model.promote is not None else ():
             one = parsed(written)
             if one is not None and one.reference == "champion":
@@ -120,6 +120,20 @@ def _judge(model: ModelSpec) -> Iterator[Diagnostic]:
             help=("write `agreement: kappa >= 0.7` under `evaluate.judge`",),
         )
         return
+
+
+def _believed(model: ModelSpec) -> Iterator[Diagnostic]:
+    """Yield gates over numbers that a step has written about itself (ML209)."""
+    evaluate = model.evaluate
+    if evaluate is not None and evaluate.metrics is not None:
+        yield Diagnostic(
+            code=codes.BELIEVED,
+            message=f"the gate of `{model.id}` believes the numbers that"
+            f" `{evaluate.metrics.text}` writes",
+            at=evaluate.metrics.at,
+            notes=("they are compared as points, without intervals and on unknown rows",),
+            help=("write `evaluate: {data: …}`: mlspec then scores the rows itself",),
+        )
 
 
 def retrains_by_itself(catalogue: Catalogue, model: ModelSpec) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from mlspec.analysis.catalogue import BUILT_IN_BASELINES, Catalogue
 from mlspec.diagnostics.codes import names as codes
+from mlspec.diagnostics.codes.shape import EXACTLY_ONE
 from mlspec.diagnostics.model import Code, Diagnostic, Label
 from mlspec.diagnostics.suggest import nearest
 from mlspec.expr.metrics import METRICS
-from mlspec.spec.model import Located
+from mlspec.spec.model import Located, TriggerSpec
 from mlspec.spec.nouns import (
     ColumnSpec,
     DataNoun,
@@ -192,6 +193,7 @@ def _steps(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
     pipelines = {pipeline.id: pipeline for pipeline in catalogue.spec.pipelines}
     train, evaluate = model.train, model.evaluate
     if train is not None and train.pipeline is not None:
+        yield from _two_triggers(model, train.pipeline)
         yield from _of(pipelines, codes.UNKNOWN_PIPELINE, "pipeline", train.pipeline)
         pipeline = pipelines.get(train.pipeline.text)
         if pipeline is not None and train.output is not None:
@@ -213,6 +215,23 @@ def _steps(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
         if name in pipelines:
             ids = (step.id for step in pipelines[name].steps)
             yield from _of(ids, codes.UNKNOWN_STEP, "step", Located(step_id, at))
+
+
+def _two_triggers(model: ModelSpec, pipeline: Located) -> Iterator[Diagnostic]:
+    """Yield a trigger of a model that a pipeline trains: the pipeline has one (decision B11)."""
+    trigger = model.retrain.trigger if model.retrain is not None else None
+    if trigger is None:
+        return
+    plain = TriggerSpec(at=trigger.at)
+    if trigger != plain:
+        yield Diagnostic(
+            code=EXACTLY_ONE,
+            message=f"`{model.id}` has a trigger of its own, and `{pipeline.text}`, which trains"
+            " it, decides when",
+            at=trigger.at.key(),
+            labels=(Label(pipeline.at, "trained by this pipeline"),),
+            help=("keep `cooldown` and `limit` here, and write the trigger at the pipeline",),
+        )
 
 
 def _twice(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:

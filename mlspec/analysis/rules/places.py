@@ -12,10 +12,10 @@ from enum import Enum
 from functools import lru_cache
 
 from mlspec.analysis.catalogue import RESERVED_REFERENCES, Catalogue
-from mlspec.expr.check import Check, CheckProblem
+from mlspec.expr.check import NOWHERE, Check, CheckProblem
 from mlspec.expr.check_parser import parse_check
 from mlspec.expr.metric import Better, Metric, Producer, Unit
-from mlspec.source import Origin
+from mlspec.source import Origin, Span
 from mlspec.spec.nouns import CheckSpec, ColumnSpec, FeatureSpec, MetricSpec, ModelSpec, ServiceSpec
 
 
@@ -125,6 +125,13 @@ def _own_unit(written: str) -> Unit | None:
             return Unit.SECONDS
         case _:
             return Unit.NUMBER
+
+
+def within(written: CheckSpec, span: Span) -> Origin:
+    """Return the place of a part of a check; the whole check when it is in the long form."""
+    if written.is_long or span == NOWHERE:
+        return written.at
+    return written.at.within(span.start, span.end)
 
 
 def places(catalogue: Catalogue) -> Iterator[Place]:

@@ -40,6 +40,7 @@ SEVERITIES: Mapping[str, Row] = {
     "ML205": Row(_W, _W, _W),
     "ML206": Row(_W, _W, _W),
     "ML207": Row(OFF, OFF, _E),
+    "ML209": Row(OFF, OFF, _E),
     "ML214": Row(_W, _W, _E),
     "ML216": Row(_W, _W, _E),
     "ML217": Row(_W, _W, _W),

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mlspec.analysis.catalogue import Catalogue
-from mlspec.analysis.rules.checks import within
-from mlspec.analysis.rules.places import parsed
+from mlspec.analysis.rules.places import parsed, within
 from mlspec.diagnostics.codes import governance as codes
 from mlspec.diagnostics.model import Diagnostic, Label
 from mlspec.expr.check import NOWHERE, Check, CheckOp

@@ -20,6 +20,7 @@ ZERO_MARGIN = Code(
 )
 NOT_REPRODUCIBLE = Code("ML207", "not-reproducible", "a training that cannot be repeated")
 NOT_CALIBRATED = Code("ML208", "not-calibrated", "`estimated(…)` without `calibrate`")
+BELIEVED = Code("ML209", "believed-numbers", "a gate that believes the numbers of a step")
 SKEW = Code("ML211", "training-serving-skew", "a feature that training has and serving has not")
 LEAKAGE = Code("ML212", "target-leakage", "a feature that reads what is not known in time")
 SHORT_GAP = Code("ML213", "short-gap", "a split gap that is shorter than the delay of the label")
