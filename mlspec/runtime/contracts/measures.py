@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,7 @@ from mlspec.runtime.steps.contract import StepError
 DISTANCES = frozenset({"psi", "js", "ks", "wasserstein"})
 WILDCARDS = DISTANCES | {"null_rate"}
 """Metrics that without a column are about every column."""
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - differences only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,10 +234,12 @@ def freshness_of(rows: Rows) -> float | None:
     times = rows.valid[name]
     if not pa.types.is_timestamp(times.type):
         return None
-    now = pa.scalar(rows.now, times.type)
-    past = times.filter(pc.less_equal(times, now))
-    newest = pc.max(past).as_py() if len(past) else pc.min(times).as_py()
-    return None if newest is None else float((rows.now - newest).total_seconds())
+    # Whole microseconds: a time zone as an object would need a database of time zones.
+    moments = times.cast(pa.timestamp("us", tz=times.type.tz), safe=False).cast(pa.int64())
+    now = (rows.now.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // timedelta(microseconds=1)
+    past = moments.filter(pc.less_equal(moments, now))
+    newest = pc.max(past).as_py() if len(past) else pc.min(moments).as_py()
+    return None if newest is None else (now - newest) / 1e6
 
 
 def _freshness(rows: Rows) -> tuple[float, int, float | None] | Absent:
@@ -283,7 +286,8 @@ def _unseen(
     if not len(present):
         return Absent(reason=f"all values of `{column.name}` are missing")
     if old.values is None:
-        said = "personal data" if column.sensitivity else "too many different ones"
+        is_secret = column.sensitivity in SECRET
+        said = "personal data" if is_secret else "too many different ones, or no names"
         return Absent(reason=f"the values of `{column.name}` are not kept: {said}", n=len(present))
     known = pc.is_in(present.cast(pa.string()), pa.array(old.values, pa.string()))
     new = len(present) - int(pc.sum(known).as_py() or 0)

@@ -46,7 +46,8 @@ class ColumnProfile:
         edges, counts: inner edges of quantile bins, counts with the missing values last.
         shape_edges, shape_counts, shape_means: up to 512 bins, without missing values.
         levels: texts with a bin of their own; their counts, others' and missing ones' in `counts`.
-        values: all present values as texts; None when there are too many or they are personal.
+        values: all present values as texts; None when there are too many, when they are personal,
+            and for numbers that are not whole.
     """
 
     type: str
@@ -138,7 +139,7 @@ def _of_numbers(
         shape_edges=() if is_secret else tuple(shape.edges.tolist()),
         shape_counts=() if is_secret else _whole(counts),
         shape_means=() if is_secret else tuple(means.tolist()),
-        values=None if is_secret else _values(values),
+        values=_values(values) if column.type == "int" and not is_secret else None,
     )
 
 

@@ -20,7 +20,7 @@ _READERS = {
     "postgresql": ("postgresql", "read_postgresql"),
     "postgres": ("postgresql", "read_postgresql"),
     **dict.fromkeys(
-        ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "hdfs", "memory"),
+        ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "hdfs", "hf", "memory"),
         ("remote", "read_remote"),
     ),
 }

@@ -23,7 +23,14 @@ from mlspec.runtime.sources.model import Found, Wanted, failure
 from mlspec.runtime.steps.contract import StepError
 
 _GLOB = frozenset("*?[")
-_FSSPEC = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs", "az": "adlfs", "adl": "adlfs"}
+_FSSPEC = {
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "abfs": "adlfs",
+    "az": "adlfs",
+    "adl": "adlfs",
+    "hf": "huggingface_hub",
+}
 _ARROW = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs"}
 
 

@@ -134,7 +134,11 @@ def _judgement(results: Sequence[CheckResult], rows: Rows, refused: Refused) -> 
 
 def _worst(refused: Refused) -> str:
     reason, count = max(refused.counts.items(), key=lambda item: item[1])
-    return f"{reason} ({grouped(count)} rows)"
+    return f"{reason} ({_rows(count)})"
+
+
+def _rows(count: int) -> str:
+    return f"{grouped(count)} row" + ("" if count == 1 else "s")
 
 
 def _profile(outcome: _Outcome, run: str) -> Profile:
@@ -235,7 +239,7 @@ def _rows_report(outcome: _Outcome) -> str:
         "",
         "## Refused rows",
         "",
-        f"{grouped(int(refused.rows.sum()))} rows are in `{QUARANTINE}`, with their reasons.",
+        f"In `{QUARANTINE}`, with their reasons: {_rows(int(refused.rows.sum()))}.",
         "",
         "| reason | rows |",
         "| --- | --- |",
@@ -251,7 +255,7 @@ def _log(outcome: _Outcome) -> None:
     """Say on the step's log what was found."""
     judgement, refused = outcome.judgement, outcome.refused
     lines = [f"data {outcome.snapshot.data}: {judgement.finding.value}: {judgement.reason}"]
-    lines += [f"  refused: {why}: {grouped(count)} rows" for why, count in refused.counts.items()]
+    lines += [f"  refused: {why}: {_rows(count)}" for why, count in refused.counts.items()]
     for one in judgement.checks:
         warns = "" if one.is_binding else " (warns only)"
         lines.append(f"  {one.standing.value}{warns}: {one.check}: {one.sentence}")
@@ -273,6 +277,6 @@ def _stop(outcome: _Outcome) -> StepError:
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return StepError(
         f"data `{name}`: `{failed[0].check}` fails: {failed[0].sentence}{more}",
-        help="`report.md` beside the data says more; `severity: warn` lets the data through",
+        help="mend the source or the check; a check of `severity: warn` is only recorded",
         exit=StepExit.GATE_FAILED,
     )
