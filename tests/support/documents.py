@@ -199,7 +199,12 @@ def hostile() -> Made:
         node=nasty,
         run_id=bad,
         commit=bad,
-        model={"format": bad, "engine": {"name": bad, "version": bad}, "params": {"inf": 1e999}},
+        model={
+            "format": bad,
+            "engine": {"name": bad, "version": bad},
+            "params": {"inf": 1e999},
+            "details": {"members": [{"id": bad, "digest": "sha256:" + "2" * 64}, {}]},
+        },
         files={bad: "b" * 64},
         data=(version,),
         metrics=metrics + odd,

@@ -25,6 +25,7 @@ def bill_of_materials(made: Made) -> dict[str, Any]:
     model = _model(made)
     nouns = {one.id: one for one in made.node.data}
     data = [_data(one, nouns.get(one.data), made) for one in made.data]
+    members = [_member(name, digest, made) for name, digest in made.members.items()]
     packages = [_package(name, version) for name, version in made.lock.packages]
     metadata: dict[str, Any] = {
         "lifecycles": [{"phase": "build"}],
@@ -33,14 +34,14 @@ def bill_of_materials(made: Made) -> dict[str, Any]:
     }
     if made.run_date:
         metadata["timestamp"] = made.run_date
-    refs = [one["bom-ref"] for one in (*data, *packages)]
+    refs = [one["bom-ref"] for one in (*members, *data, *packages)]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{id_of('bom', made.name, made.digest, made.run_id)}",
         "version": 1,
         "metadata": metadata,
-        "components": [model, *data, *packages],
+        "components": [model, *members, *data, *packages],
         "dependencies": [
             {"ref": "application", "dependsOn": ["model"]},
             {"ref": "model", "dependsOn": refs},
@@ -89,6 +90,17 @@ def _model(made: Made) -> dict[str, Any]:
     if files:
         found["components"] = files
     return found
+
+
+def _member(name: str, digest: str, made: Made) -> dict[str, Any]:
+    """Return a model that this one is made of; its own package has its own bill."""
+    return {
+        "bom-ref": f"models/{name}",
+        "type": "machine-learning-model",
+        "group": made.node.app.name,
+        "name": name,
+        "version": f"sha256:{digest}" if digest else "",
+    }
 
 
 def _properties(made: Made) -> list[dict[str, str]]:

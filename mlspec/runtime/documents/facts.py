@@ -122,6 +122,18 @@ class Made:
         return {**dict(said), **dict(self.model.get("params") or {})}
 
     @property
+    def members(self) -> dict[str, str]:
+        """Digests (64 hexadecimal digits) of the models that it is made of, by id."""
+        details = self.model.get("details")
+        told = details.get("members") if isinstance(details, Mapping) else None
+        listed = told if isinstance(told, list) else []
+        return {
+            str(one.get("id")): hex_digest(str(one.get("digest") or ""))
+            for one in listed
+            if isinstance(one, Mapping)
+        }
+
+    @property
     def seed(self) -> int | None:
         """Seed of the training; None for a model that was made elsewhere."""
         told = self.model.get("seed")

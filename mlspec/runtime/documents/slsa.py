@@ -93,6 +93,7 @@ def _dependencies(made: Made) -> list[dict[str, Any]]:
         )
         for one in made.data
     ]
+    found += [descriptor(f"models/{name}", sha256=digest) for name, digest in made.members.items()]
     spec = hex_digest(made.node.spec)
     if spec:
         found.append(descriptor("spec", sha256=spec))

@@ -10,7 +10,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from mlspec.ir.facts import CheckFacts, ColumnFacts
-from mlspec.runtime.documents import bom, card, odcs
+from mlspec.runtime.documents import bom, card, odcs, slsa
 from mlspec.runtime.documents.facts import Measured
 from mlspec.runtime.documents.inert import json_bytes
 from mlspec.runtime.documents.lock import installed, lock_json, normal_name
@@ -46,6 +46,18 @@ def test_bill__has_model_data_and_packages():
     assert about["governance"] == {"owners": [{"organization": {"name": "data"}}]}
     assert component(bill, "pkg:pypi/numpy@2.4.6")["version"] == "2.4.6"
     assert bill["metadata"]["timestamp"] == DATE
+
+
+def test_documents__of_an_ensemble_name_its_members():
+    members = [{"id": "linear", "digest": "sha256:" + "2" * 64}, {"id": "trees", "digest": ""}]
+    ensemble = replace(made(), model={**made().model, "details": {"members": members}})
+    bill = bom.bill_of_materials(ensemble)
+    assert component(bill, "models/linear")["version"] == "sha256:" + "2" * 64
+    assert "models/trees" in bill["dependencies"][1]["dependsOn"]
+    built = slsa.provenance(ensemble)["predicate"]["buildDefinition"]
+    found = {one["name"]: one.get("digest") for one in built["resolvedDependencies"]}
+    assert found["models/linear"] == {"sha256": "2" * 64}
+    assert found["models/trees"] is None
 
 
 def test_bill__is_the_same_for_the_same_model():
