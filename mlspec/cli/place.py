@@ -38,12 +38,14 @@ class Place:
 
     Attributes:
         project: folder of the spec.
-        store: address of the environment's store.
+        store: address of the environment's store, or of what local runs use instead.
+        elsewhere: address of the store that cannot be reached from here; empty: `store` is it.
     """
 
     project: Path
     application: Application
     store: str
+    elsewhere: str = ""
 
     @property
     def app(self) -> str:
@@ -95,6 +97,9 @@ def open_place(file: Path, environment: str | None, *, command: str) -> Place:
     found = _place(analysed)
     if found is None:
         raise typer.Exit(Exit.ERRORS)
+    if found.elsewhere:
+        err(f"note: {printable(found.elsewhere)} is not on this machine; looking where")
+        err("      `mlspec run` keeps versions here: .mlspec/store")
     return found
 
 

@@ -20,6 +20,7 @@ from mlspec.runtime.steps import lifecycle
 from mlspec.runtime.steps.approval_page import command_of, page_of, shown_of, wanted_text
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_file
 from mlspec.runtime.trust import asking
+from mlspec.runtime.trust.github import reviews_of_run
 from mlspec.runtime.trust.verification import Asked, Counted, Standing
 
 
@@ -45,7 +46,7 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     version = lifecycle.check_verdict(call, registry, version, verdict)
     lifecycle.check_chain(call, registry)
     asked = asking.asked_of(call.node, model, version, verdict.digest)
-    _record_button(call, registry, version, asked)
+    _record_button(call, registry, version, asked, now)
     people = asking.people_of(call.project, call.node)
     standing = asking.stand(
         registry, version, asked, people, store=call.store, app=call.node.app.name, now=now
@@ -63,13 +64,20 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     return StepExit.PENDING
 
 
-def _record_button(call: StepCall, registry: Registry, version: Version, asked: Asked) -> None:
+def _record_button(
+    call: StepCall, registry: Registry, version: Version, asked: Asked, now: datetime
+) -> None:
     """Keep what the engine's button collected, each answer once."""
-    if not call.approvals.strip():
+    pressed = call.approvals
+    if not pressed.strip():
+        pressed, note = reviews_of_run(call.environ, {one.role for one in asked.wanted}, now)
+        if note:
+            _say(f"note: {note}")
+    if not pressed:
         return
     known = {digest_of_bytes(one) for one in registry.attachments(version, asking.APPROVAL)}
     key = lifecycle.runner_key(call)
-    for statement in asking.answers_of_button(call.approvals, asked, key):
+    for statement in asking.answers_of_button(pressed, asked, key):
         if digest_of_bytes(statement) not in known:
             registry.attach(version, asking.APPROVAL, statement)
 

@@ -208,3 +208,11 @@ def test_commands__import_no_numbers(life):
 def test_approvals__are_json(life):
     data = mlspec("approvals", "--format", "json").json
     assert json.dumps(data["versions"]) == "[]"
+
+
+def test_place__a_store_elsewhere_is_said(life, tmp_path):
+    spec = SPEC.replace("file:../store", "s3://bucket/shop/")
+    (tmp_path / "project" / "mlspec.yaml").write_text(spec, encoding="utf-8")
+    done = mlspec("versions")
+    assert done.code == 0
+    assert "note: s3://bucket/shop/ is not on this machine" in done.err
