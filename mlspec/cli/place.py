@@ -116,8 +116,13 @@ def _place(analysed: Analysed) -> Place | None:
     if not analysed.ok or analysed.application is None:
         return None
     project = analysed.loaded.folder.absolute()
-    store, _ = store_of(analysed.application, project)
-    return Place(project=project, application=analysed.application, store=store.absolute().as_uri())
+    store, replaced = store_of(analysed.application, project)
+    return Place(
+        project=project,
+        application=analysed.application,
+        store=store.absolute().as_uri(),
+        elsewhere=replaced or "",
+    )
 
 
 def _node(step: Step) -> Node | None:
