@@ -240,7 +240,7 @@ def _unit(written: CheckSpec, one: Check, known: Known) -> Iterator[Diagnostic]:
             help=(_unit_help(unit, number),),
         )
         return
-    is_share = unit is Unit.SHARE and one.metric not in _UNBOUNDED_SHARES
+    is_share = unit is Unit.SHARE and known.own is None and one.metric not in _UNBOUNDED_SHARES
     if is_share and one.threshold is not None and not 0 <= number.value <= 1:
         help_ = f"write `{number.digits}%`" if not number.unit and number.digits <= 100 else ""
         yield Diagnostic(

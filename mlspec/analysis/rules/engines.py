@@ -13,30 +13,29 @@ from mlspec.spec.model import Located, SettingsSpec
 
 _NO_GPU = frozenset({"scikit-learn", "statsmodels", "prophet", "pandas", "flink"})
 _ONE_PROCESS = frozenset({"scikit-learn", "statsmodels", "prophet", "pandas"})
-_DISTRIBUTED = ("spark", "ray", "dask")
-_DATA = (*_DISTRIBUTED, "flink", "pandas", "polars", "duckdb")
-KNOWN: dict[str, tuple[str, ...]] = {
-    "training": (
-        "scikit-learn",
-        "xgboost",
-        "lightgbm",
-        "catboost",
-        "pytorch",
-        "tensorflow",
-        "keras",
-        "jax",
-        "statsmodels",
-        "prophet",
-        *_DISTRIBUTED,
-    ),
-    "features": _DATA,
-    "batch": _DATA,
-    "stream": ("flink", "spark", "ray"),
-    "online": (),
+_FRAMES = frozenset({"pandas", "polars", "duckdb"})
+_CANNOT = {
+    "training": _FRAMES | {"flink"},
+    "stream": _FRAMES | {"dask"},
+    "online": _FRAMES | {"spark", "dask"},
 }
-"""Engines by what they are asked to do."""
+"""What is certain: a processor of tables trains nothing, one of batches answers no requests."""
 
-_ALL = tuple(dict.fromkeys(name for names in KNOWN.values() for name in names))
+_TRAINERS = (
+    "scikit-learn",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "pytorch",
+    "tensorflow",
+    "keras",
+    "jax",
+    "statsmodels",
+    "prophet",
+)
+_PROCESSORS = ("spark", "flink", "ray", "dask", "pandas", "polars", "duckdb")
+KNOWN = (*_TRAINERS, *_PROCESSORS)
+"""Engines that mlspec knows."""
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
@@ -86,24 +85,21 @@ def _resources(holder: str, engine: Located, resources: Resources) -> Iterator[D
 
 
 def _able(role: str, engine: Located, settings: SettingsSpec) -> Iterator[Diagnostic]:
-    fitting = KNOWN[role]
-    if engine.text in fitting:
-        return
-    if engine.text in _ALL:
-        doing = {"training": "train a model", "features": "compute features"}.get(
-            role, f"serve in mode `{role}`"
-        )
-        listed = ", ".join(f"`{name}`" for name in fitting)
+    unable = _CANNOT.get(role, frozenset())
+    if engine.text in unable:
+        doing = "train a model" if role == "training" else f"serve in mode `{role}`"
+        fitting = _TRAINERS if role == "training" else _PROCESSORS
+        listed = ", ".join(f"`{name}`" for name in fitting if name not in unable)
         yield Diagnostic(
             code=codes.ENGINE_UNFIT,
             message=f"`{engine.text}` cannot {doing}",
             at=engine.at,
-            help=(f"there are {listed}" if listed else "an online service has a `server`",),
+            help=(f"there are {listed}",),
         )
         return
-    if settings.image is not None or settings.build is not None:
+    if engine.text in KNOWN or settings.image is not None or settings.build is not None:
         return
-    guess = nearest(engine.text, fitting)
+    guess = nearest(engine.text, KNOWN)
     yield Diagnostic(
         code=codes.ENGINE_UNFIT,
         message=f"the engine `{engine.text}` is not known",

@@ -1,4 +1,4 @@
-"""ML105: whether a metric, and the statistical test it names, can be computed where a check stands."""
+"""ML105: whether a metric, and the test that a check names, can be computed where it stands."""
 
 from __future__ import annotations
 

@@ -104,7 +104,13 @@ def _late(catalogue: Catalogue, feature: FeatureSpec) -> Iterator[Diagnostic]:
                     at=name.at,
                     labels=(Label(column.at.key(), "declared here"),),
                     help=("read other columns",),
+                    severity_override=Severity.WARNING if _is_history(feature, column) else None,
                 )
+
+
+def _is_history(feature: FeatureSpec, column: ColumnSpec) -> bool:
+    """Return whether a late column is read of earlier rows only: it may be known by then."""
+    return bool(feature.key) and feature.time is not None and not column.facts.protected
 
 
 def _why_not(column: ColumnSpec) -> str:
@@ -152,7 +158,7 @@ def _test_rows(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
             at=given.at,
             help=("name rows that nothing is trained on, or write `split` instead",),
         )
-    if model.ensemble is None:
+    if model.ensemble is None or given is not None:
         return
     first: tuple[str, SplitSpec] | None = None
     for name, member in zip(model.ensemble.members, catalogue.members(model), strict=False):

@@ -258,6 +258,9 @@ def sliceable(catalogue: Catalogue, place: Place) -> Mapping[str, ColumnSpec]:
     if place.model is None:
         return {}
     found = dict(catalogue.slice_columns(place.model))
+    evaluate = place.model.evaluate
+    if evaluate is not None and evaluate.data is not None:
+        found.update({one.name: one for one in catalogue.columns(evaluate.data.text)})
     if place.service is not None and place.service.data is not None:
         of_rows = catalogue.columns(place.service.data.text)
         found.update({column.name: column for column in of_rows})

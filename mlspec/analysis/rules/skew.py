@@ -77,9 +77,11 @@ def _rows(catalogue: Catalogue, service: ServiceSpec, feature: FeatureSpec) -> I
     rows = {column.name: column for column in catalogue.columns(service.data.text)}
     if not rows:
         return
+    models = served_models(catalogue, service)
+    of_rows = {catalogue.rows_from(model) for model in models}
     for read in catalogue.reads(feature):
-        if read.data.text == service.data.text:
-            continue
+        if read.data.text == service.data.text or read.data.text not in of_rows:
+            continue  # scored as they are, or joined from elsewhere
         for name in read.columns or ():
             mine, its = catalogue.column(read.data.text, name.text), rows.get(name.text)
             if mine is None:
