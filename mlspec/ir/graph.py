@@ -150,10 +150,7 @@ def heaviest_antichain(needs: Needs, weight: Mapping[str, int]) -> tuple[str, ..
         flow.add_edge(start, (node, "left"), capacity=weight[node])
         flow.add_edge((node, "right"), end, capacity=weight[node])
     flow.add_edges_from(
-        ((node, "left"), (need, "right"))
-        for node in heavy
-        for need in heavy
-        if need in above[node]
+        ((node, "left"), (need, "right")) for node in heavy for need in heavy if need in above[node]
     )
     _, (reached, _) = nx.minimum_cut(flow, start, end)
     return tuple(
