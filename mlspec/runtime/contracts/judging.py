@@ -28,7 +28,7 @@ from mlspec.runtime.contracts.measures import (
     measure,
     wildcard_columns,
 )
-from mlspec.runtime.contracts.profile import SECRET, texts
+from mlspec.runtime.contracts.profile import SECRET, level_counts
 from mlspec.runtime.judging.results import CheckResult, Reference, SliceResult, Standing
 from mlspec.runtime.statistics.drift import benjamini_hochberg
 from mlspec.runtime.statistics.verdict import Finding, Verdict, judge, limit_of
@@ -91,7 +91,7 @@ def _slices(facts: CheckFacts, check: Check, rows: Rows, column: str | None) -> 
         return [_Member(label="all", found=Absent(reason=said), verdict=None)]
     if check.metric == "null_rate" and column is None:
         raise StepError(f"`{check}`: name a column in brackets, or leave out `by`")
-    values = sorted({one for one in texts(rows.arrived[by.name]) if one is not None})
+    values = sorted(level_counts(rows.arrived[by.name]))
     if len(values) > MOST_SLICES:
         raise StepError(f"`{check}`: `{by.name}` has more than {MOST_SLICES} values")
     is_secret = by.sensitivity in SECRET and not by.enum

@@ -24,9 +24,9 @@ from mlspec.runtime.contracts.profile import (
     SECRET,
     ColumnProfile,
     Profile,
+    count_levels,
     number_array,
     shape_of,
-    texts,
 )
 from mlspec.runtime.metrics.arrays import MetricError
 from mlspec.runtime.metrics.shift import NumberBins, binned
@@ -320,8 +320,10 @@ def _distance(
     levels = old.bins
     if levels is None:
         return Absent(reason=f"of `{name}` no distribution is kept", n=len(values))
-    array_ = number_array(values) if isinstance(levels, NumberBins) else texts(values)
-    now = binned(array_, levels)
+    if isinstance(levels, NumberBins):
+        now = binned(number_array(values), levels)
+    else:
+        now = count_levels(values, levels)
     if check.metric == "psi":
         return distances.psi_distance(old.counts, now, confidence)
     return distances.js_distance(old.counts, now, confidence)

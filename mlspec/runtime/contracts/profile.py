@@ -20,10 +20,10 @@ from mlspec.ir.facts import ColumnFacts
 from mlspec.runtime.contracts.constraints import is_number
 from mlspec.runtime.metrics.arrays import Floats
 from mlspec.runtime.metrics.shift import (
+    SMALLEST_LEVEL,
     LevelBins,
     NumberBins,
     binned,
-    level_bins,
     number_bins,
 )
 from mlspec.runtime.statistics.distances import SHAPE_BINS
@@ -93,9 +93,20 @@ class Profile:
     before: str = ""
 
 
-def texts(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """Return values as Python texts, None for missing ones; truth values are `true`, `false`."""
-    return np.array(values.cast(pa.string()).to_pylist(), dtype=object)
+def level_counts(values: pa.ChunkedArray) -> dict[str, int]:
+    """Return how often each present value occurs, by its text; truth values: `true`, `false`."""
+    found = pc.value_counts(values.drop_null().cast(pa.string()))
+    return dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True))
+
+
+def count_levels(values: pa.ChunkedArray, bins: LevelBins) -> Floats:
+    """Return the count of each level, of all others, and of missing values.
+
+    The same as `mlspec.runtime.metrics.shift.binned`, without a Python object for each row.
+    """
+    found = level_counts(values)
+    counts = [found.pop(level, 0) for level in bins.levels]
+    return np.array([*counts, sum(found.values()), values.null_count], dtype=np.float64)
 
 
 def number_array(values: pa.ChunkedArray) -> Floats:
@@ -155,7 +166,6 @@ def shape_of(present: Floats, bins: NumberBins) -> tuple[Floats, Floats]:
 def _of_levels(
     values: pa.ChunkedArray, column: ColumnFacts, rows: int, nulls: int
 ) -> ColumnProfile:
-    found = texts(values)
     is_secret = column.sensitivity in SECRET
     if is_secret and not column.enum:
         return ColumnProfile(type=column.type, rows=rows, nulls=nulls)
@@ -164,13 +174,15 @@ def _of_levels(
     elif rows == nulls:
         return ColumnProfile(type=column.type, rows=rows, nulls=nulls)
     else:
-        bins = level_bins(found)
+        most = SMALLEST_LEVEL * rows
+        common = [name for name, count in level_counts(values).items() if count > most]
+        bins = LevelBins(tuple(sorted(common)))
     return ColumnProfile(
         type=column.type,
         rows=rows,
         nulls=nulls,
         levels=bins.levels,
-        counts=_whole(binned(found, bins)) if rows else (0,) * (len(bins.levels) + 2),
+        counts=_whole(count_levels(values, bins)),
         values=None if is_secret else _values(values),
     )
 
