@@ -19,6 +19,7 @@ from typing import Protocol
 from mlspec.runtime.audit.copies import copy_lines
 from mlspec.runtime.audit.model import (
     ACTIONS,
+    FORMAT_VERSION,
     GENESIS,
     Entry,
     Record,
@@ -158,7 +159,8 @@ def read_head(folder: Path) -> Head | None:
 
 
 def _write_head(folder: Path, head: Head) -> None:
-    write_durably(folder / "head.json", canonical({"count": head.count, "last": head.last}))
+    data = {"format_version": FORMAT_VERSION, "count": head.count, "last": head.last}
+    write_durably(folder / "head.json", canonical(data))
 
 
 def _caught_up(folder: Path) -> Head:

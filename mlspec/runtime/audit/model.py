@@ -16,6 +16,7 @@ import rfc8785
 from mlspec.ir.model import EMPTY, Json
 from mlspec.runtime.digests import digest_of_bytes
 
+FORMAT_VERSION = "1.0"
 GENESIS = digest_of_bytes(b"")
 """`prev` of the first record."""
 
@@ -113,6 +114,7 @@ class Record:
 def data_of(entry: Entry, seq: int, prev: str, key: str = "") -> dict[str, Any]:
     """Return the JSON data of a record without its signature: what is signed."""
     return {
+        "format_version": FORMAT_VERSION,
         "seq": seq,
         "time": entry.time,
         "actor": {
@@ -162,7 +164,7 @@ def record_of(data: Mapping[str, Any], line: bytes) -> Record:
     )
 
 
-_CHAIN = ("seq", "prev", "key", "sig")
+_CHAIN = ("format_version", "seq", "prev", "key", "sig")
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:

@@ -24,6 +24,7 @@ from mlspec.runtime.registry import Registry, State, Version, open_registry
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit
 from mlspec.runtime.trust.keys import RUNNER, Key, key_of
 
+FORMAT_VERSION = "1.0"
 LOCAL = "local"
 """Issuer of a name that nobody checked."""
 
@@ -290,12 +291,17 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON data, the same bytes for the same data.
+    """Write JSON data with the version of its format; the same bytes for the same data.
 
     Raises:
         OSError: when the disk refuses.
     """
-    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    text = (
+        json.dumps(
+            {"format_version": FORMAT_VERSION, **data}, indent=1, sort_keys=True, ensure_ascii=False
+        )
+        + "\n"
+    )
     path.write_text(text, encoding="utf-8")
 
 

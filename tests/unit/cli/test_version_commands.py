@@ -12,7 +12,7 @@ import pytest
 from mlspec.ir.facts import ApprovalFacts
 from mlspec.runtime.registry import State
 from mlspec.runtime.steps.contract import StepError, StepExit
-from tests.support.commands import mlspec
+from tests.support.commands import matches, mlspec
 from tests.support.versions import Life
 
 SPEC = """
@@ -129,7 +129,9 @@ def test_versions__states_and_aliases(life):
     life.approve(NOW)
     life.promote(NOW)
     life.candidate("two", "fail")
-    rows = mlspec("versions", "models.ctr", "--format", "json").json["versions"]
+    told = mlspec("versions", "models.ctr", "--format", "json").json
+    assert matches(told, "versions.v1")
+    rows = told["versions"]
     assert [(row["version"], row["state"], row["aliases"]) for row in rows] == [
         ("ctr@2", "rejected", ["candidate"]),
         ("ctr@1", "champion", ["champion"]),
@@ -177,7 +179,7 @@ def test_audit__whole_then_changed(life, tmp_path):
     assert [line.split()[2] for line in shown] == ["register", "request"]
     assert mlspec("audit", "show", "--version", "ctr@2").out == ""
     records = mlspec("audit", "show", "--format", "json").json["records"]
-    assert records[1]["prev"]
+    assert all(matches(record, "audit-record.v1") for record in records)
     assert records[1]["actor"]["subject"] == "ann"
     log = tmp_path / "store" / "shop" / "audit" / "log.jsonl"
     log.write_bytes(log.read_bytes().replace(b'"register"', b'"promote"'))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from mlspec.ir.facts import ApprovalFacts
@@ -238,3 +241,10 @@ def test_read_answer__another_statement_is_none():
     with pytest.raises(EnvelopeError, match="says nothing that is an approval"):
         read_answer(seal(b'{"_type":"x","predicateType":"y"}', KEYS["olga"]))
     assert read_answer(said("olga")).approver == "olga"
+
+
+def test_sign_answer__is_what_the_schema_of_approvals_says():
+    path = Path(__file__).parents[4] / "schemas" / "statements" / "approval.v1.schema.json"
+    validator = jsonschema.Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+    for envelope in (said("olga"), said("olga", evidence=(), decision="reject", reason="")):
+        validator.validate(json.loads(open_envelope(envelope).payload))
