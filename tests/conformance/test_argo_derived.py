@@ -18,7 +18,14 @@ from mlspec.ir.kinds import Kind
 from mlspec.ir.model import Application, Approval, Environment, Image, Pipeline, Step
 from tests.support.argo_model import Ended, Oracle, Pod, Workflow, oracle
 from tests.support.derived import ATTEMPTS, CODES, SUCCEEDS, leaves, tells
-from tests.support.kubernetes_checks import ARGO_VALIDATE, argo_problems, write
+from tests.support.kubernetes_checks import (
+    ARGO_VALIDATE,
+    argo_problems,
+    objects,
+    reference_problems,
+    schema_problems,
+    write,
+)
 
 pytestmark = pytest.mark.engine("argo")
 
@@ -75,6 +82,7 @@ def test_values__are_those_of_the_run(ask: Oracle, tmp_path: Path) -> None:
     template = template_of(app)
     result = BACKEND.lower((app,), LowerOptions())
     assert result.value is not None
+    assert len([d for d in result.diagnostics if "keep records in a folder" in d.message]) == 1
     assert argo_problems(write(BACKEND.emit(result.value), tmp_path)) == []
     (told,) = (t for t in template["spec"]["templates"] if t["name"] == "told")
     env = {one["name"]: one["value"] for one in told["container"]["env"]}
@@ -103,6 +111,29 @@ def test_actor__is_the_creators_label(labels: str, wanted: str, ask: Oracle) -> 
     values = {"workflow.labels": labels, "workflow.labels.json": labels}
     made = ask.ask(op="text", text=CREATOR, values=values)
     assert (made["text"], made["error"], made["waits"]) == (wanted, "", False)
+
+
+def test_store__is_the_volume_of_a_claim(tmp_path: Path) -> None:
+    app = app_of(tells("told"), leaves("blind", "mark"), store=None)
+    result = BACKEND.lower((app,), LowerOptions(settings={"store_claim": "ml-records"}))
+    assert result.value is not None, result.diagnostics
+    assert result.diagnostics == ()
+    artifacts = BACKEND.emit(result.value)
+    assert argo_problems(write(artifacts, tmp_path)) == []
+    found = objects(artifacts)
+    assert schema_problems(found) == []
+    assert reference_problems(found) == []
+    template = next(o for o in found if o["kind"] == "WorkflowTemplate")
+    told, blind = (
+        next(t for t in template["spec"]["templates"] if t["name"] == name)
+        for name in ("told", "blind")
+    )
+    claim = {"name": "mlspec-store", "persistentVolumeClaim": {"claimName": "ml-records"}}
+    assert claim in told["volumes"]
+    assert {"name": "mlspec-store", "mountPath": "/mlspec/store"} in told["container"]["volumeMounts"]
+    env = {one["name"]: one.get("value") for one in told["container"]["env"]}
+    assert env["MLSPEC_RUN_STORE"] == "file:///mlspec/store"
+    assert claim not in blind["volumes"]
 
 
 def test_store__only_the_cluster_knows_is_refused() -> None:

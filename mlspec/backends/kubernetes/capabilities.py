@@ -80,7 +80,9 @@ _SUPPORT: dict[Feature, Support] = {
     Feature.RUN_ATTEMPT: Native("`retries`"),
     Feature.RUN_STATUS: Lowered("from `workflow.status` or the task that decides"),
     Feature.RUN_URL: Lowered("below `targets.pipelines.uri`; empty without it"),
-    Feature.RUN_STORE: Lowered("the address from the spec"),
+    Feature.RUN_STORE: Lowered(
+        "the volume of the claim that the setting `store_claim` names, else the store's address"
+    ),
     Feature.RUN_ACTOR: Lowered(
         "the creator's label, which the Argo server sets for people it has signed in; else empty"
     ),
@@ -106,6 +108,11 @@ CAPABILITIES = Capabilities(
     native_keys=MappingProxyType({"pod": "object"}),
     pipeline_native_keys=MappingProxyType({"podGC": "object"}),
     setting_keys=MappingProxyType(
-        {"repository": "string", "revision": "string", "spark_version": "string"}
+        {
+            "repository": "string",
+            "revision": "string",
+            "spark_version": "string",
+            "store_claim": "string",
+        }
     ),
 )

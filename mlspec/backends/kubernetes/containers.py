@@ -27,6 +27,12 @@ writable, because steps run in the image's own folder, and an image may let them
 
 GPU = "nvidia.com/gpu"
 
+CLAIM = "store_claim"
+"""Setting of the target: the PersistentVolumeClaim that holds versions and records."""
+
+STORE_FOLDER = "/mlspec/store"
+"""Where steps that ask for the store see its volume."""
+
 
 def step_template(step: Step, ctx: PipelineContext) -> dict[str, Json]:
     """Return the template of a step; its name is that of the step's main task, or near it."""
@@ -66,6 +72,10 @@ def step_template(step: Step, ctx: PipelineContext) -> dict[str, Json]:
     if isinstance(step.action, Script):
         mounts.append({"name": "script", "mountPath": SCRIPT, "readOnly": True})
         volumes.append({"name": "script", "configMap": _script_volume(step, ctx)})
+    claim = claim_of(step, ctx)
+    if claim is not None:
+        mounts.append({"name": "mlspec-store", "mountPath": STORE_FOLDER})
+        volumes.append({"name": "mlspec-store", "persistentVolumeClaim": {"claimName": claim}})
     container["volumeMounts"] = mounts
     container["securityContext"] = dict(SAFE_CONTAINER)
     template: dict[str, Json] = {"name": template_name(step, ctx)}
@@ -213,21 +223,43 @@ def run_value(name: str, step: Step, ctx: PipelineContext) -> str:
             root = kubernetes_text(server.rstrip("/"))
             return f"{root}/workflows/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}"
         case "store":
-            store = ctx.app.environment.store or ""
-            if not store:
-                ctx.limit(
-                    f"`{step.id}` keeps versions and records in a store, and only the cluster"
-                    " knows which",
-                    step.at,
-                    "set `environments.<name>.store`, such as `s3://bucket/path/`",
-                    code=NO_STORE,
-                )
-            return kubernetes_text(ctx.plain(store, "a store", ctx.app.environment.at / "store"))
+            return store_address(step, ctx)
         case "actor":
             return CREATOR
         case "approvals" | "commit":
             return ""
     raise MlspecBug(f"unknown reference run.{name}")
+
+
+def store_address(step: Step, ctx: PipelineContext) -> str:
+    """Return where a derived step finds versions and records: a claim's volume, or the store."""
+    if claim_of(step, ctx) is not None:
+        return f"file://{STORE_FOLDER}"
+    environment = ctx.app.environment
+    advice = f"name a PersistentVolumeClaim that all pods can mount: `{CLAIM}` of the target"
+    if environment.store is None:
+        ctx.limit(
+            f"steps of `{ctx.pipeline.id}` keep versions and records in a store, and only the"
+            " cluster knows which",
+            step.at,
+            advice,
+            code=NO_STORE,
+        )
+        return ""
+    ctx.warn(
+        f"steps of `{ctx.pipeline.id}` keep records in a folder, and `{environment.store}` is none:"
+        " they will say so when they run",
+        environment.at / "store",
+        advice,
+    )
+    return kubernetes_text(ctx.plain(environment.store, "a store", environment.at / "store"))
+
+
+def claim_of(step: Step, ctx: PipelineContext) -> str | None:
+    """Return the claim whose volume a step sees at `STORE_FOLDER`."""
+    claim = ctx.options.settings.get(CLAIM)
+    asks = Ref(Namespace.RUN, "store") in step.refs
+    return claim if asks and isinstance(claim, str) else None
 
 
 # ------------------------------------------------------------------ the rest of a template

@@ -25,7 +25,15 @@ _TEXTS = ("priorityClassName", "runtimeClassName")
 POD_KEYS = (*_MAPS, *_LISTS, *_TEXTS)
 """Keys that `native.kubernetes.pod` may have."""
 
-_OUR_VOLUMES = ("mlspec", "script", "tmp", "var-run-argo", "input-artifacts", "argo-staging")
+_OUR_VOLUMES = (
+    "mlspec",
+    "script",
+    "mlspec-store",
+    "tmp",
+    "var-run-argo",
+    "input-artifacts",
+    "argo-staging",
+)
 _OUR_CONTAINERS = ("main", "wait", "init", "supervisor")
 _OUR_PREFIXES = ("app.kubernetes.io/", "workflows.argoproj.io/", "mlspec/")
 
