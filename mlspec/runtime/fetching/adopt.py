@@ -36,6 +36,8 @@ _NAMES = {
 }
 _OF_FORMAT = {"xgboost": "booster.json", "lightgbm": "booster.txt"}
 _PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
+_WITHIN = ("", "model", "package/model")
+"""Where a model folder of ours stands in what was brought: alone, in a package, in a run."""
 _UNREAD_TASKS = PATH_TASKS | {"embedding", "ranking"}
 
 
@@ -50,8 +52,9 @@ def adopt(raw: Path, model: ModelFacts, draft: Path, project: Path, origin: str)
     Raises:
         StepError: nothing is recognised, or it does not fit the noun.
     """
-    if (raw / DOCUMENT).is_file():
-        _take(raw, model, draft, origin)
+    ours = next((raw / one for one in _WITHIN if (raw / one / DOCUMENT).is_file()), None)
+    if ours is not None:
+        _take(ours, model, draft, origin)
     else:
         _refuse_pickles(raw)
         shutil.copytree(raw, draft, dirs_exist_ok=True)

@@ -5,7 +5,7 @@ Duty: `bring` copies what an address names into an empty folder and says what it
 | address | from | needs |
 |---|---|---|
 | `file:path`, a path | the project, or this machine | |
-| `models:/name@alias`, `models:/name/3` | MLflow, or the registry of this application | `mlflow` |
+| `models:/name@alias`, `models:/name/3` | MLflow, or the registry of this application | |
 | `hf://owner/name@revision` | the Hugging Face Hub | `huggingface_hub` |
 | `oci://host/name@sha256:…` | an OCI registry | the program `oras` |
 | `s3://…`, `gs://…`, `abfs://…` | an object store | `fsspec` and its driver |
@@ -20,11 +20,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mlspec.runtime.fetching.mlflow import Registered, download, is_server
 from mlspec.runtime.layout import local_path
 from mlspec.runtime.registry.model import Registry
 from mlspec.runtime.steps.contract import StepError, StepExit
@@ -120,7 +121,19 @@ def _model_registry(wanted: Wanted, into: Path) -> str:
             help="write `models:/name@alias` or `models:/name/3`",
         )
     if wanted.tracking is not None:
-        return _mlflow(wanted, into)
+        asked = Registered(
+            name=parts["name"],
+            alias=parts["alias"],
+            number=parts["number"],
+            address=wanted.tracking,
+            secret=wanted.secret or "",
+        )
+        if not is_server(wanted.tracking):
+            return _mlflow(wanted, into)
+        exact, elsewhere = download(asked, into)
+        if elsewhere is not None:
+            bring(replace(wanted, source=elsewhere, secret=None), into)
+        return exact
     registry = wanted.registry()
     version = registry.find(parts["name"], parts["alias"] or parts["number"])
     if version is None:
@@ -137,14 +150,11 @@ def _model_registry(wanted: Wanted, into: Path) -> str:
 
 
 def _mlflow(wanted: Wanted, into: Path) -> str:
-    mlflow: Any = _library("mlflow", "mlflow-skinny", wanted.source)
+    mlflow: Any = _library("mlflow", "mlflow", wanted.source)
     try:
-        mlflow.artifacts.download_artifacts(
-            artifact_uri=wanted.source,
-            dst_path=str(into),
-            tracking_uri=wanted.tracking,
-            registry_uri=wanted.tracking,
-        )
+        mlflow.set_tracking_uri(wanted.tracking)  # an alias is looked up in the registry of the
+        mlflow.set_registry_uri(wanted.tracking)  # process, whatever `download_artifacts` is told
+        mlflow.artifacts.download_artifacts(artifact_uri=wanted.source, dst_path=str(into))
     except Exception as error:  # the client raises its own, requests' and urllib3's classes
         raise _failed(wanted, error) from error
     return wanted.source

@@ -63,6 +63,8 @@ def _wanted(call: StepCall, source: str, secret_variable: str | None) -> Wanted:
         if not secret:
             raise StepError(f"the secret of `{source}` is not set: {secret_variable} is empty")
     facts = call.node.registry
+    if secret is None and source.startswith("models:") and facts.secret_variable is not None:
+        secret = call.environ.get(facts.secret_variable)
     tracking = facts.uri if facts.kind == "mlflow" else call.environ.get("MLFLOW_TRACKING_URI")
     return Wanted(
         source=source,

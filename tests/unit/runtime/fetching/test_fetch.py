@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import stat
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from types import ModuleType
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -130,14 +133,18 @@ def test_source__that_is_not_there_is_refused(project, source, words):
     [
         ("hf://acme/rules@v1", "huggingface_hub"),
         ("s3://acme/models/m", "fsspec"),
-        ("models:/ctr@champion", "mlflow-skinny"),
+        ("models:/ctr@champion", "mlflow"),
     ],
 )
 def test_source__library_that_is_missing_is_named(project, monkeypatch, source, package):
     for name in ("huggingface_hub", "fsspec", "mlflow"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(StepError, match=f"needs `{package}`, which is not installed") as caught:
-        fetch(project, toy_facts("m", source=source), environ={"MLFLOW_TRACKING_URI": "http://x"})
+        fetch(
+            project,
+            toy_facts("m", source=source),
+            environ={"MLFLOW_TRACKING_URI": "sqlite:///m.db"},
+        )
     assert caught.value.help == f"pip install {package} where steps run"
 
 
@@ -288,3 +295,81 @@ def test_model__that_is_made_here_is_its_champion(project):
     registry.promote(registry.set_state(version, "validated"))
     folder = fetch(project, toy_facts("ctr"))
     assert load_model(folder, project).predict(ROWS)[1] == pytest.approx(1 / (1 + np.exp(-3)))
+
+
+class Shelf:
+    """What an MLflow server with one registered model answers; the files stand below `root`."""
+
+    def __init__(self, root, place="mlflow-artifacts:/0/models/m-1/artifacts"):
+        self.root, self.place, self.secrets = root, place, set()
+
+    def answer(self, path, query):
+        if path.endswith("registered-models/alias"):
+            if query["name"] != "ctr":
+                return 404, json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"})
+            assert query == {"name": "ctr", "alias": "champion"}
+            return 200, json.dumps({"model_version": {"name": "ctr", "version": "4"}})
+        if path.endswith("model-versions/get-download-uri"):
+            assert query == {"name": "ctr", "version": "4"}
+            return 200, json.dumps({"artifact_uri": self.place})
+        if path.endswith("mlflow-artifacts/artifacts"):
+            folder = self.root / query["path"].removeprefix("0/models/m-1/artifacts").strip("/")
+            names = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+            return 200, json.dumps({"files": [{"path": name} for name in names]})
+        within = path.split("/0/models/m-1/artifacts/")[1]
+        return 200, (self.root / within).read_bytes()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(shelf):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                shelf.secrets.add(self.headers.get("Authorization"))
+                address = urlsplit(self.path)
+                status, body = shelf.answer(unquote(address.path), dict(parse_qsl(address.query)))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body if isinstance(body, bytes) else body.encode())
+
+            def log_message(self, *_args):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("within", ["", "model", "package/model"])
+def test_mlflow__server_sends_the_version_that_the_alias_names(project, serve, within):
+    toy_model(project / "made" / within, toy_facts("m"), slope=1.0)
+    shelf = Shelf(project / "made")
+    registry = RegistryFacts(kind="mlflow", uri=serve(shelf), secret_variable="TOKEN")
+    facts = toy_facts("m", source="models:/ctr@champion")
+    folder = fetch(project, facts, registry=registry, environ={"TOKEN": "t0p"})
+    assert load_model(folder, project).predict(ROWS).shape == (2,)
+    assert json.loads((folder / "model.json").read_text())["source"] == "models:/ctr/4"
+    assert shelf.secrets == {"Bearer t0p"}
+
+
+def test_mlflow__artifacts_that_are_elsewhere_are_brought_from_there(project, serve):
+    toy_model(project / "bucket", toy_facts("m"), slope=1.0)
+    address = serve(Shelf(project, place=(project / "bucket").as_uri()))
+    facts = toy_facts("m", source="models:/ctr/4")
+    folder = fetch(project, facts, environ={"MLFLOW_TRACKING_URI": address})
+    assert load_model(folder, project).name == "m"
+
+
+def test_mlflow__model_that_is_not_there_is_told(project, serve):
+    address = serve(Shelf(project))
+    facts = toy_facts("m", source="models:/nope@champion")
+    with pytest.raises(StepError, match="MLflow refuses"):
+        fetch(project, facts, environ={"MLFLOW_TRACKING_URI": address})
