@@ -20,14 +20,14 @@ from mlspec.analysis.rules.places import (
     within,
 )
 from mlspec.diagnostics.codes import checks as codes
-from mlspec.diagnostics.model import Diagnostic, Severity
+from mlspec.diagnostics.model import Diagnostic, Label, Severity
 from mlspec.diagnostics.suggest import nearest
 from mlspec.expr.check import Check, CheckProblem, Inner, Number, Word
 from mlspec.expr.metric import ArgumentKind, Better, Family, Unit
 from mlspec.expr.metric_rules import argument_problem, is_wrong_direction, unit_fits
 from mlspec.expr.metrics import METRICS
 from mlspec.source import Origin
-from mlspec.spec.nouns import CheckSpec, ModelSpec
+from mlspec.spec.nouns import CheckSpec, ModelSpec, ServiceSpec
 
 _SLICE_TYPES = frozenset({"string", "bool", "int", "class"})
 _UNBOUNDED_SHARES = frozenset({"mape"})
@@ -156,16 +156,30 @@ def _argument(
     if spec.kind is ArgumentKind.COLUMN:
         yield from _column_argument(catalogue, place, one.argument.text, spec.words, at)
     elif spec.kind is ArgumentKind.VARIANT and place.service is not None:
-        variants = [variant.id for variant in place.service.variants]
-        if one.argument.text not in variants:
-            guess = nearest(one.argument.text, variants)
-            yield Diagnostic(
-                code=codes.REFERENCE_MISSING,
-                message=f"`{place.service.id}` has no variant `{one.argument.text}`",
-                at=at,
-                label=f"did you mean `{guess}`?" if guess else "",
-                help=() if guess else ("add it under `variants` with `traffic: mirror`",),
-            )
+        yield from _variant_argument(place.service, one.argument.text, at)
+
+
+def _variant_argument(service: ServiceSpec, name: str, at: Origin) -> Iterator[Diagnostic]:
+    """Yield a variant that does not exist, or that sees other requests than the champion."""
+    variants = {variant.id: variant for variant in service.variants}
+    variant = variants.get(name)
+    if variant is None:
+        guess = nearest(name, variants)
+        yield Diagnostic(
+            code=codes.REFERENCE_MISSING,
+            message=f"`{service.id}` has no variant `{name}`",
+            at=at,
+            label=f"did you mean `{guess}`?" if guess else "",
+            help=() if guess else ("add it under `variants` with `traffic: mirror`",),
+        )
+    elif variant.share is not None:
+        yield Diagnostic(
+            code=codes.METRIC_UNFIT,
+            message=f"`{name}` and the champion of `{service.id}` never answer the same request",
+            at=at,
+            labels=(Label(variant.at.key(), "answers a share of its own"),),
+            help=("agreement needs `traffic: mirror`",),
+        )
 
 
 def _column_argument(
