@@ -93,10 +93,16 @@ class Profile:
     before: str = ""
 
 
-def level_counts(values: pa.ChunkedArray) -> dict[str, int]:
-    """Return how often each present value occurs, by its text; truth values: `true`, `false`."""
-    found = pc.value_counts(values.drop_null().cast(pa.string()))
-    return dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True))
+def level_counts(values: pa.ChunkedArray, least: float = 0.0) -> dict[str, int]:
+    """Return how often present values occur, by their texts; truth values: `true`, `false`.
+
+    Args:
+        least: values that do not occur more often than this are left out.
+    """
+    found = pc.value_counts(values.drop_null())
+    found = found.filter(pc.greater(found.field(1), least))
+    names = found.field(0).cast(pa.string()).to_pylist()
+    return dict(zip(names, found.field(1).to_pylist(), strict=True))
 
 
 def count_levels(values: pa.ChunkedArray, bins: LevelBins) -> Floats:
@@ -104,9 +110,12 @@ def count_levels(values: pa.ChunkedArray, bins: LevelBins) -> Floats:
 
     The same as `mlspec.runtime.metrics.shift.binned`, without a Python object for each row.
     """
-    found = level_counts(values)
-    counts = [found.pop(level, 0) for level in bins.levels]
-    return np.array([*counts, sum(found.values()), values.null_count], dtype=np.float64)
+    texts = values.cast(pa.string())
+    known = pc.is_in(texts, pa.array(bins.levels, pa.string()))
+    found = level_counts(texts.filter(known))
+    counts = [found.get(level, 0) for level in bins.levels]
+    others = len(values) - values.null_count - sum(counts)
+    return np.array([*counts, others, values.null_count], dtype=np.float64)
 
 
 def number_array(values: pa.ChunkedArray) -> Floats:
@@ -174,9 +183,7 @@ def _of_levels(
     elif rows == nulls:
         return ColumnProfile(type=column.type, rows=rows, nulls=nulls)
     else:
-        most = SMALLEST_LEVEL * rows
-        common = [name for name, count in level_counts(values).items() if count > most]
-        bins = LevelBins(tuple(sorted(common)))
+        bins = LevelBins(tuple(sorted(level_counts(values, SMALLEST_LEVEL * rows))))
     return ColumnProfile(
         type=column.type,
         rows=rows,
@@ -188,8 +195,10 @@ def _of_levels(
 
 
 def _values(values: pa.ChunkedArray) -> tuple[str, ...] | None:
-    known = pc.unique(values.drop_null().cast(pa.string()))
-    return None if len(known) > MOST_VALUES else tuple(sorted(known.to_pylist()))
+    known = pc.unique(values.drop_null())
+    if len(known) > MOST_VALUES:
+        return None
+    return tuple(sorted(known.cast(pa.string()).to_pylist()))
 
 
 def _whole(counts: Floats) -> tuple[int, ...]:
