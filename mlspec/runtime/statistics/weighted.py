@@ -75,7 +75,7 @@ def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Statistic:
 
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Statistic:
     """Return the area under the steps of precision over recall."""
-    curve = _Curve(*ranked(labels, scores))
+    curve = _Positives(*ranked(labels, scores))
 
     def statistic(weights: Floats) -> Floats:
         hits, alarms = curve.steps(weights)
@@ -89,11 +89,11 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Statistic
 
 def recall_at_fpr(labels: npt.ArrayLike, scores: npt.ArrayLike, fpr: float) -> Statistic:
     """Return the largest recall whose share of false alarms is at most `fpr`."""
-    curve = _Curve(*ranked(labels, scores))
+    curve = _Positives(*ranked(labels, scores))
 
     def statistic(weights: Floats) -> Floats:
         hits, alarms = curve.steps(weights)
-        allowed = alarms <= fpr * alarms[:, -1:]
+        allowed = alarms <= fpr * curve.negatives(weights)[:, None]
         return _quotient(np.where(allowed, hits, 0.0).max(axis=1), hits[:, -1])
 
     return statistic
@@ -178,6 +178,34 @@ class _Curve:
         rows = np.cumsum(sorted_, axis=1)[:, self._last]
         hits = np.cumsum(sorted_ * self._truth, axis=1)[:, self._last]
         return hits, rows - hits
+
+
+class _Positives:
+    """Counts of true and false positives at each distinct score of a positive row.
+
+    Between two of them recall stands still and precision falls, so that neither the average
+    precision nor the largest recall needs the other scores; positives are few where it matters.
+    """
+
+    def __init__(self, truth: Bools, scores: Floats) -> None:
+        positives, negatives = np.flatnonzero(truth), np.flatnonzero(~truth)
+        self._positives = positives[np.argsort(-scores[positives], kind="stable")]
+        order = negatives[np.argsort(-scores[negatives], kind="stable")]
+        ordered = scores[self._positives]
+        self._last = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])
+        # Negative rows that score at least as high as each distinct positive score.
+        above = np.searchsorted(-scores[order], -ordered[self._last], side="right")
+        self._above, self._negatives = above, order[: above.max(initial=0)]
+        self._all_negatives = (~truth).astype(np.float64)
+
+    def steps(self, weights: Floats) -> tuple[Floats, Floats]:
+        hits = np.cumsum(weights[:, self._positives], axis=1)[:, self._last]
+        alarms = np.zeros((len(weights), self._negatives.size + 1))
+        np.cumsum(weights[:, self._negatives], axis=1, out=alarms[:, 1:])
+        return hits, alarms[:, self._above]
+
+    def negatives(self, weights: Floats) -> Floats:
+        return np.asarray(weights @ self._all_negatives, dtype=np.float64)
 
 
 def _quotient(top: Floats, bottom: Floats) -> Floats:
