@@ -258,10 +258,11 @@ _GONE = re.compile(
 def _failed(wanted: Wanted, error: Exception) -> StepError:
     """Return what went wrong; what is not said to be absent or forbidden is tried again."""
     lines = str(error).strip().splitlines() or [""]
-    is_gone = _GONE.search(f"{type(error).__name__} {error}") is not None
+    kind = type(error).__name__
+    # The hub says so when it cannot be reached and nothing is cached.
+    is_gone = kind != "LocalEntryNotFoundError" and _GONE.search(f"{kind} {error}") is not None
     return StepError(
-        f"`{wanted.source}` cannot be brought: {type(error).__name__}: "
-        f"{_without(lines[0][:300], wanted.secret)}",
+        f"`{wanted.source}` cannot be brought: {kind}: {_without(lines[0][:300], wanted.secret)}",
         exit=StepExit.ERROR if is_gone else StepExit.TEMPORARY,
     )
 

@@ -7,10 +7,14 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlspec.ir.facts import EnsembleFacts
 from mlspec.ir.kinds import Kind
 from mlspec.runtime.digests import digest_of_folder
+from mlspec.runtime.ensembles import rules
+from mlspec.runtime.ensembles.answers import BINARY, Answers
 from mlspec.runtime.models.predictor import load_model
 from mlspec.runtime.steps.combine import run
 from mlspec.runtime.steps.contract import StepError
@@ -106,6 +110,35 @@ def test_vote__of_classes_with_a_tie_goes_to_the_first_member(project):
     facts = ensemble("vote", *members, task="multiclass", output="class")
     model = combine(project, facts, members)
     assert model.predict(pa.table({"x": [0.0, 1.0, 2.0]})).tolist() == ["c", "b", "a"]
+
+
+def test_vote__of_probabilities_for_a_class_is_the_majority(project):
+    members = {"one": binary(1.0), "two": binary(-1.0), "three": binary(2.0, -1.0)}
+    model = combine(project, ensemble("vote", *members, output="class"), members)
+    above = np.stack([said(project, name) >= 0.5 for name in members])
+    assert model.predict(ROWS).tolist() == (above.sum(axis=0) >= 2).tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    values=st.integers(1, 4).flatmap(
+        lambda m: st.lists(
+            st.lists(st.floats(0, 1), min_size=m, max_size=m), min_size=1, max_size=6
+        )
+    ),
+    weights=st.lists(st.floats(0.1, 10), min_size=4, max_size=4),
+)
+def test_rules__stay_within_what_the_members_say(values, weights):
+    parts = np.array(values).T
+    answers = Answers(
+        kind=BINARY, values=tuple(parts), classes=(False, True), thresholds=(0.5,) * len(parts)
+    )
+    for found in (rules.mean(answers), rules.weighted(answers, weights[: len(parts)])):
+        assert (found >= parts.min(axis=0) - 1e-12).all()
+        assert (found <= parts.max(axis=0) + 1e-12).all()
+    assert np.allclose(rules.vote(answers) * len(parts), (parts >= 0.5).sum(axis=0))
+    same = Answers(kind=BINARY, values=(parts[0],) * 3, thresholds=(0.5,) * 3)
+    assert np.allclose(rules.mean(same), parts[0])
 
 
 def labelled(label, count=200, seed=5):

@@ -187,10 +187,15 @@ class RepositoryNotFoundError(Exception):
     pass
 
 
+class LocalEntryNotFoundError(Exception):
+    """What the hub's client raises without a network and without a cached copy."""
+
+
 @pytest.mark.parametrize(
     ("error", "ends"),
     [
         (ConnectionError("no route for hf_secret"), StepExit.TEMPORARY),
+        (LocalEntryNotFoundError("cannot find it on disk"), StepExit.TEMPORARY),
         (RepositoryNotFoundError("no acme/rules"), StepExit.ERROR),
     ],
 )
