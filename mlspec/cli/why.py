@@ -84,7 +84,7 @@ def _approvals(place: Place, registry: Registry, version: Version) -> dict[str, 
     return {
         "asked": True,
         "expires": request.expires,
-        "missing": dict(standing.missing),
+        "missing": {} if standing.rejected is not None else dict(standing.missing),
         "counted": [
             {
                 "who": one.answer.approver,

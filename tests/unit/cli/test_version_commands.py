@@ -99,6 +99,9 @@ def test_approve__reject(life):
     with pytest.raises(StepError, match="rejected by olga"):
         life.approve(NOW)
     assert life.registry.find("ctr", 1).state is State.REJECTED
+    shown = mlspec("why", "ctr@1").out
+    assert "rejected by olga (ops)" in shown
+    assert "waits for" not in shown
 
 
 def test_approve__expired(life):
