@@ -20,7 +20,17 @@ from mlspec.runtime.statistics.wording import figure, grouped
 
 _KEYS = frozenset(
     {
-        *("n", "positives", "estimate", "reference", "difference", "ratio", "lower", "upper"),
+        *(
+            "n",
+            "rate",
+            "positives",
+            "estimate",
+            "reference",
+            "difference",
+            "ratio",
+            "lower",
+            "upper",
+        ),
         *("confidence", "test", "resamples", "seed", "limit", "needed_n", "verdict", "sentence"),
     }
 )
@@ -96,6 +106,8 @@ def report_of(judgement: Judgement, subject: Subject) -> str:
     for result in judgement.checks:
         if any(one.verdict is not None for one in result.slices):
             lines += _slices(result)
+        elif any(one.rate is not None for one in result.slices):
+            lines += _groups(result)
     lines += ["", _LEGEND]
     return "\n".join(lines) + "\n"
 
@@ -125,6 +137,21 @@ def _slices(result: CheckResult) -> list[str]:
         )
     if len(shown) > MOST_SHOWN:
         lines.append(f"| and {len(shown) - MOST_SHOWN} more | | | | see verdict.json |")
+    return lines
+
+
+def _groups(result: CheckResult) -> list[str]:
+    """Return the table of a check that compares groups."""
+    lines = [
+        "",
+        f"## {code_span(result.check)}",
+        "",
+        f"| {code_span(result.by or '')} | rows | decided positive |",
+        "| --- | --- | --- |",
+    ]
+    for one in result.slices:
+        rate = "" if one.rate is None else f"{figure(one.rate * 100)} %"
+        lines.append(f"| {code_span(one.value)} | {grouped(one.n)} | {rate} |")
     return lines
 
 
@@ -166,6 +193,8 @@ def _slice(by: str, one: SliceResult) -> dict[str, Any]:
     found: dict[str, Any] = {key: one.value, "n": one.n}
     if one.positives is not None:
         found["positives"] = one.positives
+    if one.rate is not None:
+        found["rate"] = one.rate
     if one.verdict is not None:
         found |= _numbers(one.verdict, None)
         if one.verdict.rows_needed is not None:

@@ -17,12 +17,13 @@ import numpy as np
 from mlspec.runtime.judging.question import Question
 from mlspec.runtime.judging.results import CheckResult, Reference, SliceResult, Standing
 from mlspec.runtime.judging.scores import CANDIDATE, ScoredModel, Scores, are_truths
-from mlspec.runtime.metrics.arrays import AnyArray, MetricError
+from mlspec.runtime.metrics.arrays import AnyArray, Bools, MetricError, truths
+from mlspec.runtime.metrics.decisions import decide
 from mlspec.runtime.metrics.groups import SMALLEST_SHARE
 from mlspec.runtime.statistics.interval import Interval, StatisticsError
 from mlspec.runtime.statistics.measure import Scored, measure
 from mlspec.runtime.statistics.verdict import Estimate, judge
-from mlspec.runtime.statistics.wording import grouped, too_few
+from mlspec.runtime.statistics.wording import figure, grouped, too_few
 
 Measurement = Callable[[Question, Scored, AnyArray], tuple[Estimate, Interval]]
 """From rows, and their numbers in the table, to what `judge` needs."""
@@ -111,40 +112,72 @@ def _between_groups(
         return replace(blank, sentence=words, too_small=small)
     rows = np.flatnonzero(large[slices.codes])
     found = _judged(question, bench, rows, slices.texts()[rows])
+    groups = _groups(question, bench, rows, column)
     return replace(
         blank,
         standing=found.standing,
-        sentence=found.sentence + _untested(small),
+        sentence=found.sentence + _extremes(groups) + _untested(small),
         n=found.n,
         positives=found.positives,
         verdict=found.verdict,
         needed=None if found.verdict is None else found.verdict.rows_needed,
         too_small=small,
-        slices=_groups(question, bench, rows, column),
+        slices=groups,
     )
 
 
 def _groups(
     question: Question, bench: Bench, rows: AnyArray, column: str
 ) -> tuple[SliceResult, ...]:
-    """Return how many rows each judged group has; a group alone has no standing of its own."""
-    slices = bench.scores.slices[column]
+    """Return rows and rate of each judged group; a group alone has no standing of its own."""
+    slices, scores = bench.scores.slices[column], bench.scores
+    try:
+        said = _decided(scores.models[CANDIDATE])
+        labels = scores.labels if question.metric.needs_labels else None
+        counted = None if labels is None else truths(labels, "labels")
+    except MetricError:
+        said, counted = None, None  # the check itself says why it has no value
     found = []
     for code, name in enumerate(slices.names):
         inside = rows[slices.codes[rows] == code]
-        if inside.size:
-            positives = _positives(question, bench.scores, inside)[0]
-            found.append(
-                SliceResult(
-                    value=name,
-                    standing=Standing.NOT_APPLICABLE,
-                    verdict=None,
-                    n=int(inside.size),
-                    positives=positives,
-                    sentence="",
-                )
+        if not inside.size:
+            continue
+        asked = inside if counted is None else inside[counted[inside]]
+        found.append(
+            SliceResult(
+                value=name,
+                standing=Standing.NOT_APPLICABLE,
+                verdict=None,
+                n=int(inside.size),
+                positives=_positives(question, scores, inside)[0],
+                sentence="",
+                rate=float(said[asked].mean()) if said is not None and asked.size else None,
             )
+        )
     return tuple(found)
+
+
+def _decided(model: ScoredModel) -> Bools:
+    """Return the decisions of a binary model.
+
+    Raises:
+        MetricError: its predictions are none.
+    """
+    if model.predictions.dtype.kind == "f" and model.predictions.ndim == 1:
+        return decide(model.predictions, model.threshold)
+    return truths(model.predictions, "decisions")
+
+
+def _extremes(groups: tuple[SliceResult, ...]) -> str:
+    """Return which groups are farthest apart, as the end of a sentence."""
+    known = [(one.rate, one.value) for one in groups if one.rate is not None]
+    if len(known) < 2:
+        return ""
+    low, high = min(known), max(known)
+    return (
+        f"; lowest: {low[1]} with {figure(low[0] * 100)} %, "
+        f"highest: {high[1]} with {figure(high[0] * 100)} %"
+    )
 
 
 def _by_slice(question: Question, bench: Bench, blank: CheckResult, column: str) -> CheckResult:

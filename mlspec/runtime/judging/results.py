@@ -38,6 +38,8 @@ class SliceResult:
         verdict: with estimate, bounds and sentence; None when the metric has no value there.
         n, positives: rows, and those of the positive class; None where there are no classes.
         sentence: for people.
+        rate: of a group, for metrics that compare groups: share of its rows (of its positive rows
+            where the metric needs labels) that are decided positive; None otherwise.
     """
 
     value: str
@@ -46,6 +48,7 @@ class SliceResult:
     n: int
     positives: int | None
     sentence: str
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,6 +221,9 @@ def test_fairness__groups_are_compared(tmp_path):
         ("26-40", 1333),
         ("41-60", 1333),
     ]
+    rates = {one.value: one.rate for one in found.checks[0].slices}
+    assert rates["18-25"] == (biased[BANDS == "18-25"] >= 0.5).mean()
+    assert "; lowest: 18-25 with 0 %, highest: " in found.checks[0].sentence
 
 
 def test_fairness__tiny_groups_are_named_and_not_tested(tmp_path):
