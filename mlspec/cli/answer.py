@@ -158,6 +158,7 @@ def _record(place: Place, version: Version, statement: bytes, now: datetime) -> 
     from mlspec.ir.facts import PolicyFacts
     from mlspec.runtime import audit
     from mlspec.runtime.digests import digest_of_bytes
+    from mlspec.runtime.steps.lifecycle import data_of
     from mlspec.runtime.trust.answers import read_answer
     from mlspec.runtime.trust.keys import RUNNER, key_of
 
@@ -173,6 +174,7 @@ def _record(place: Place, version: Version, statement: bytes, now: datetime) -> 
         reason=said.reason,
         evidence=(digest_of_bytes(statement), *said.evidence),
         spec={"digest": said.spec},
+        data=data_of(version),
         run={"id": str(version.facts.get("run") or "")},
         outcome="counted",
     )

@@ -118,7 +118,7 @@ def record(
         spec={"digest": node.spec},
         code=code,
         image=node.image or "",
-        data=_data(version),
+        data=data_of(version),
         run={"id": call.run_id},
         outcome=outcome,
     )
@@ -136,7 +136,8 @@ def _issuer(call: StepCall) -> str:
     return call.environ.get("MLSPEC_RUN_ISSUER", LOCAL)
 
 
-def _data(version: Version) -> tuple[Mapping[str, Json], ...]:
+def data_of(version: Version) -> tuple[Mapping[str, Json], ...]:
+    """Return the versions of data that a version was made from, as audit records name them."""
     known = version.provenance.get("data")
     if not isinstance(known, dict):
         return ()
