@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mlspec.backends.airflow.pods import brings, check_pod
+from mlspec.backends.records import keeps_records
 from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE, PARTIAL, TARGET_LIMIT
 from mlspec.diagnostics.model import Diagnostic, Label, Severity
 from mlspec.ir.model import (
@@ -23,7 +24,6 @@ from mlspec.ir.model import (
     Step,
     StepInput,
 )
-from mlspec.ir.values import Namespace, Ref
 from mlspec.source import Origin
 
 LONGEST_SCRIPT = 120_000
@@ -237,5 +237,5 @@ def _passes_files(application: Application, step: Step) -> bool:
         or bool(step.outputs or step.metrics or step.report)
         or any(isinstance(item, StepInput) for item in step.inputs)
         or any(isinstance(condition, MetricCondition) for condition in step.when)
-        or Ref(Namespace.RUN, "store") in step.refs
+        or keeps_records(step)
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.quoting import Value
-from mlspec.backends.github_actions.values import STORE, file_path, line_end
+from mlspec.backends.github_actions.values import file_path, line_end
+from mlspec.backends.records import STORE
 from mlspec.backends.shell import (
     argv_to_bash,
     bash_quote,

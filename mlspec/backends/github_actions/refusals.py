@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from mlspec.backends.github_actions.jobs import HOSTED_MINUTES, TARGET
 from mlspec.backends.github_actions.quoting import MAX_EXPRESSION
-from mlspec.backends.github_actions.values import STORE, file_path, is_product, secret_name
+from mlspec.backends.github_actions.values import file_path, is_product, secret_name
+from mlspec.backends.records import keeps_records
 from mlspec.diagnostics.codes.targets import (
     NAME_CLASH,
     NO_STORE,
@@ -73,7 +74,7 @@ def check_pipeline(application: Application, pipeline: Pipeline) -> Iterator[Dia
 
 def _check_store(application: Application, pipeline: Pipeline) -> Iterator[Diagnostic]:
     """Yield an error when derived steps need a store that the runners do not share."""
-    asking = [step for step in pipeline.all_steps if STORE in step.refs]
+    asking = [step for step in pipeline.all_steps if keeps_records(step)]
     if not asking:
         return
     store = application.environment.store

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.conditions import START, param_code
 from mlspec.backends.github_actions.quoting import Code, Value
+from mlspec.backends.records import STORE
 from mlspec.ir.model import (
     Application,
     Combination,
@@ -48,9 +49,6 @@ _RUN: Mapping[str, Value] = {
     "commit": (Code("github.sha"),),
     "approvals": ("",),
 }
-
-STORE = Ref(Namespace.RUN, "store")
-"""What a derived step reads to find the registry and the records."""
 
 
 def file_path(address: str) -> str | None:

@@ -13,6 +13,7 @@ from mlspec.backends.kubernetes.context import SCRIPT, PipelineContext
 from mlspec.backends.kubernetes.native import merge_pod
 from mlspec.backends.kubernetes.quoting import kubernetes_text, reads_as_argo, text_for_kubernetes
 from mlspec.backends.kubernetes.staging import Staging, own_files, stage
+from mlspec.backends.records import STORE, keeps_records
 from mlspec.diagnostics.codes.targets import NO_STORE, UNSUPPORTED
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Argv, Json, Retry, Script, Step
@@ -236,6 +237,9 @@ def store_address(step: Step, ctx: PipelineContext) -> str:
     if claim_of(step, ctx) is not None:
         return f"file://{STORE_FOLDER}"
     environment = ctx.app.environment
+    if not keeps_records(step):
+        store = environment.store or ""
+        return kubernetes_text(ctx.plain(store, "a store", environment.at / "store"))
     advice = f"name a PersistentVolumeClaim that all pods can mount: `{CLAIM}` of the target"
     if environment.store is None:
         ctx.limit(
@@ -258,8 +262,7 @@ def store_address(step: Step, ctx: PipelineContext) -> str:
 def claim_of(step: Step, ctx: PipelineContext) -> str | None:
     """Return the claim whose volume a step sees at `STORE_FOLDER`."""
     claim = ctx.options.settings.get(CLAIM)
-    asks = Ref(Namespace.RUN, "store") in step.refs
-    return claim if asks and isinstance(claim, str) else None
+    return claim if STORE in step.refs and isinstance(claim, str) else None
 
 
 # ------------------------------------------------------------------ the rest of a template

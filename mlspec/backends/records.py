@@ -1,0 +1,21 @@
+"""Which derived steps cannot do without a store that outlives the run.
+
+Versions, records of audit and evidence are kept in the environment's store; a step that only looks
+there for something to compare with says so and goes on when there is nothing.
+"""
+
+from __future__ import annotations
+
+from mlspec.ir.kinds import Kind
+from mlspec.ir.model import Step
+from mlspec.ir.values import Namespace, Ref
+
+STORE = Ref(Namespace.RUN, "store")
+"""What a derived step reads to find the store."""
+
+_ONLY_LOOK = frozenset({Kind.VALIDATE, Kind.EXPLAIN, Kind.PACKAGE})
+
+
+def keeps_records(step: Step) -> bool:
+    """Whether a step needs the registry or the audit log."""
+    return STORE in step.refs and step.kind not in _ONLY_LOOK
