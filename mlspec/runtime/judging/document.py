@@ -112,6 +112,20 @@ def report_of(judgement: Judgement, subject: Subject) -> str:
     return "\n".join(lines) + "\n"
 
 
+def log_of(judgement: Judgement, subject: Subject) -> str:
+    """Return the verdict as lines of a step's log, without signs that steer a terminal."""
+    version = f"@{subject.version}" if subject.version else ""
+    lines = [f"model {subject.name}{version}: {judgement.finding.value}: {judgement.reason}"]
+    if judgement.asked:
+        lines.append("the approver decides (`inconclusive: ask`)")
+    for result in judgement.checks:
+        said = result.standing.value.replace("_", " ") + (
+            "" if result.is_binding else " (warns only)"
+        )
+        lines.append(f"{said}: {result.check}: {result.sentence}")
+    return "\n  ".join(one_line(line) for line in lines)
+
+
 _LEGEND = (
     "pass: the data show that it holds. fail: they show that it does not. inconclusive: they show "
     "neither; more rows, or a wider margin, would. not applicable: there is nothing to compare "

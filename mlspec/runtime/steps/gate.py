@@ -21,7 +21,7 @@ from mlspec.ir.facts import ModelFacts
 from mlspec.runtime.digests import digest_of_file
 from mlspec.runtime.judging.accepting import accept
 from mlspec.runtime.judging.candidate import Case, judge_candidate
-from mlspec.runtime.judging.document import Subject, bytes_of, document_of, report_of
+from mlspec.runtime.judging.document import Subject, bytes_of, document_of, log_of, report_of
 from mlspec.runtime.judging.known import read_written
 from mlspec.runtime.judging.recording import (
     existing_references,
@@ -74,6 +74,7 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     with whole_folder(call.output("verdict")) as folder:
         (folder / "verdict.json").write_bytes(statement)
         (folder / "report.md").write_text(report_of(judgement, subject), "utf-8")
+    print(log_of(judgement, subject))  # noqa: T201  the step's log
     if version is not None:
         package = _optional(call, "package")
         if package is not None:

@@ -140,6 +140,15 @@ def test_gate__record(it, scores):
     assert entry.time == "2026-03-01T03:41:32Z"
 
 
+def test_gate__log_says_why(it, scores, capsys):
+    it.run("roc_auc >= 0.99", "roc_auc >= champion - 0.02", scores=scores)
+    first, fail, passed = capsys.readouterr().out.splitlines()
+    assert first == "model ctr@1: fail: 1 check fails of 2"
+    assert fail.startswith("  fail: roc_auc >= 0.99: roc_auc is 9")
+    assert fail.endswith("at least 99 % is asked for")
+    assert passed.startswith("  pass: roc_auc >= champion - 0.02: ")
+
+
 def test_gate__twice_is_once(it, scores):
     for _ in range(2):
         it.run("average_precision >= champion - 0.05", scores=scores)
