@@ -9,7 +9,7 @@ import pytest
 
 from mlspec.ir.kinds import Kind
 from tests.support.libraries import compressed, predicted, succeed
-from tests.support.training import call, folders, model, project
+from tests.support.training import call, folders, model, project, train_on_page
 
 pytestmark = pytest.mark.engine("keras")
 
@@ -30,6 +30,7 @@ def fit(features, label, params):
     net.fit(x, numbers, epochs=20, batch_size=64, verbose=0)
     return net
 """
+WIDE = 'layers.Dense(256, "relu"), layers.Dense(256, "relu")'
 TOGETHER = """
 import json
 import numpy as np
@@ -93,7 +94,7 @@ def test_tensorflow__two_workers_train_one_model(tmp_path):
 
 @pytest.mark.parametrize(("method", "part"), [("int8", 0.5), ("int4", 0.4)])
 def test_compress__layers_in_fewer_bits__smaller_and_close(tmp_path, method, part):
-    home = project(tmp_path / "home", train=ALONE.replace("Dense(16", "Dense(4096"))
+    home = project(tmp_path / "home", train=ALONE.replace('layers.Dense(16, "relu")', WIDE))
     inputs = folders(tmp_path, "binary", 100, 50)
     facts = model(engine="tensorflow")
     succeed("keras", call(Kind.TRAIN, facts, home, inputs, {"model": tmp_path / "model"}))
@@ -103,3 +104,10 @@ def test_compress__layers_in_fewer_bits__smaller_and_close(tmp_path, method, par
     assert note["bytes"] < part * note["bytes_before"]
     change = np.abs(np.array(after["predictions"]) - np.array(before["predictions"])).max()
     assert 0 < change < 0.2
+
+
+def test_page__its_function__makes_a_model(tmp_path):
+    wanted = train_on_page(tmp_path, "with_keras", engine="tensorflow")
+    succeed("keras", wanted)
+    found = predicted("keras", tmp_path / "model", tmp_path / "validation", wanted.project)
+    assert len(found["predictions"]) == 120

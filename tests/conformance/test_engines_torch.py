@@ -9,7 +9,7 @@ import pytest
 
 from mlspec.ir.kinds import Kind
 from tests.support.libraries import compressed, predicted, step, succeed
-from tests.support.training import call, folders, model, project
+from tests.support.training import call, folders, model, project, train_on_page
 
 pytestmark = pytest.mark.engine("torch")
 
@@ -171,11 +171,11 @@ def test_module__altered_weights__do_not_load(tmp_path):
 @pytest.mark.parametrize(
     ("method", "part", "moves"),
     [
-        ("fp16", 0.65, 0.002),
-        ("bf16", 0.65, 0.02),
-        ("fp8", 0.45, 0.1),
-        ("int8", 0.45, 0.02),
-        ("int4", 0.35, 0.3),
+        ("fp16", 0.6, 0.002),
+        ("bf16", 0.6, 0.02),
+        ("fp8", 0.35, 0.1),
+        ("int8", 0.35, 0.02),
+        ("int4", 0.25, 0.3),
     ],
 )
 def test_compress__weights_in_fewer_bits__smaller_and_close(tmp_path, wide, method, part, moves):
@@ -192,8 +192,20 @@ def test_compress__weights_in_fewer_bits__smaller_and_close(tmp_path, wide, meth
 def wide(tmp_path_factory):
     """A trained module with enough weights that they are most of its file."""
     place = tmp_path_factory.mktemp("wide")
-    home = project(place / "home", train=ALONE.replace("16", "4096"))
+    home = project(
+        place / "home",
+        train=ALONE.replace("16)", "512)")
+        .replace("(16,", "(512,")
+        .replace("nn.Dropout(0.1)", "nn.Linear(512, 512), nn.ReLU()"),
+    )
     inputs = folders(place, "binary", 200, 80)
     facts = model(engine="pytorch", params={"lr": 0.001})
     succeed("torch", call(Kind.TRAIN, facts, home, inputs, {"model": place / "model"}))
     return place / "model", home, inputs, facts
+
+
+def test_page__its_function__makes_a_model(tmp_path):
+    wanted = train_on_page(tmp_path, "with_torch", engine="pytorch", workers=2)
+    succeed("torch", wanted)
+    found = predicted("torch", tmp_path / "model", tmp_path / "validation", wanted.project)
+    assert len(found["predictions"]) == 120

@@ -110,3 +110,23 @@ def folders(place: Path, task: str = "binary", train: int = 300, validation: int
     write_rows(place / "train", rows(train, task, 1))
     write_rows(place / "validation", rows(validation, task, 2))
     return {"train": place / "train", "validation": place / "validation"}
+
+
+def page_project(place: Path) -> Path:
+    """The package of docs/how-to/train-with-your-library.md, as a project."""
+    from tests.support.pages import DOCS, blocks
+
+    home = place / "page"
+    (home / "ctr").mkdir(parents=True, exist_ok=True)
+    for block in blocks(DOCS / "how-to" / "train-with-your-library.md"):
+        if block.kind == "python" and block.file:
+            (home / block.file).write_text(block.text, encoding="utf-8")
+    return home
+
+
+def train_on_page(place: Path, module: str, **how) -> StepCall:
+    """A training with the function `fit` of a module of that page."""
+    params = {"params": {"C": 1.0}} if module == "train" else {}
+    facts = model(entrypoint=f"ctr.{module}:fit", **params, **how)
+    target = {"model": place / "model"}
+    return call(Kind.TRAIN, facts, page_project(place), folders(place), target)

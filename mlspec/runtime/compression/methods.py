@@ -62,7 +62,15 @@ def compress(task: Task) -> str:
             help=_advice(task.method, known),
         )
     work: Callable[[Task], str] = import_module(known[task.method]).compress
-    return work(task)
+    try:
+        return work(task)
+    except StepError:
+        raise
+    except Exception as error:
+        # Libraries refuse in exceptions of many kinds; whatever it is, there is no smaller model.
+        raise StepError(
+            f"`{task.method}` cannot be done to this model: {type(error).__name__}: {error}"
+        ) from error
 
 
 def share_of(task: Task, name: str, default: float) -> float:

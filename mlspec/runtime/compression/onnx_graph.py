@@ -14,6 +14,9 @@ from mlspec.runtime.models.libraries import library
 from mlspec.runtime.models.onnx_format import FILE
 from mlspec.runtime.steps.contract import StepError
 
+_DENSE = frozenset({"MatMul", "Gemm", "Conv", "Attention", "LSTM", "Gather"})
+"""Operators with weights that onnxruntime quantises."""
+
 
 def compress(task: Task) -> str:
     """Replace `model.onnx`.
@@ -31,6 +34,8 @@ def compress(task: Task) -> str:
             raise _nothing("weights")
         onnx.save(graph, path)
         return f"{len(graph.graph.initializer)} tensors in fp16"
+    if not any(one.op_type in _DENSE for one in onnx.load(path).graph.node):
+        raise _nothing("matrix products or convolutions")
     tools = library("onnxruntime.quantization", "onnxruntime", "it makes int8 graphs")
     draft = path.with_suffix(".int8")
     tools.quantize_dynamic(path, draft, weight_type=tools.QuantType.QInt8)
