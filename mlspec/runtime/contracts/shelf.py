@@ -13,7 +13,6 @@ import re
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from mlspec.runtime.contracts.profile import Profile, from_json, to_json
 from mlspec.runtime.layout import local_path
@@ -21,6 +20,7 @@ from mlspec.runtime.libraries import library
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_file
 
 _LATEST = "latest"
+_ANEW = "delete `latest` in the store's `data/<noun>/profiles/` to begin anew"
 _NAME = re.compile(r"[A-Za-z0-9._-]+\.json\Z", re.ASCII)
 
 
@@ -31,9 +31,11 @@ class Shelf:
         note: why there is no previous profile although one may exist; may be empty.
     """
 
-    def __init__(self, folder: Path | None, address: str, note: str) -> None:
-        """Keep where profiles are: a folder, an address for fsspec, or neither."""
-        self._folder, self._address, self.note = folder, address, note
+    def __init__(
+        self, *, folder: Path | None = None, files: _Files | None = None, note: str = ""
+    ) -> None:
+        """Keep where profiles are: a folder, files elsewhere, or nowhere."""
+        self._folder, self._files, self.note = folder, files, note
 
     def previous(self, run: str) -> Profile | None:
         """Return the newest profile that another run wrote.
@@ -52,7 +54,7 @@ class Shelf:
         Raises:
             StepError: the store refuses. OSError: the disk refuses.
         """
-        if self._folder is None and not self._address:
+        if self._folder is None and self._files is None:
             return
         newest = self._newest()
         before = ""
@@ -76,8 +78,11 @@ class Shelf:
         try:
             found = json.loads(text)
         except ValueError:
-            raise StepError(f"the previous profile `{name}` is no JSON") from None
-        return from_json(found)
+            raise StepError(f"the previous profile `{name}` is no JSON", help=_ANEW) from None
+        try:
+            return from_json(found)
+        except StepError as error:
+            raise StepError(f"`{name}`: {error.message}", help=_ANEW) from None
 
     def _read(self, name: str) -> str | None:
         if self._folder is not None:
@@ -85,29 +90,24 @@ class Shelf:
                 return (self._folder / name).read_text(encoding="utf-8")
             except FileNotFoundError:
                 return None
-        if not self._address:
+        if self._files is None:
             return None
-        files = self._remote()
         try:
-            found: str = files.cat_file(name).decode("utf-8")
+            return self._files.read(name).decode("utf-8")
         except FileNotFoundError:
             return None
         except Exception as error:  # noqa: BLE001 - each store's library raises its own
             raise _unreachable(error) from None
-        return found
 
     def _write(self, name: str, text: str) -> None:
         if self._folder is not None:
             with whole_file(self._folder / name) as draft:
                 draft.write_text(text, encoding="utf-8")
-            return
-        try:
-            self._remote().pipe_file(name, text.encode("utf-8"))
-        except Exception as error:  # noqa: BLE001 - each store's library raises its own
-            raise _unreachable(error) from None
-
-    def _remote(self) -> Any:
-        return _Files(self._address)
+        elif self._files is not None:
+            try:
+                self._files.write(name, text.encode("utf-8"))
+            except Exception as error:  # noqa: BLE001 - each store's library raises its own
+                raise _unreachable(error) from None
 
 
 class _Files:
@@ -117,11 +117,11 @@ class _Files:
         core = library("fsspec.core", "the store of profiles", "fsspec")
         self._system, self._root = core.url_to_fs(address)
 
-    def cat_file(self, name: str) -> bytes:
+    def read(self, name: str) -> bytes:
         found: bytes = self._system.cat_file(f"{self._root}/{name}")
         return found
 
-    def pipe_file(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         self._system.makedirs(self._root, exist_ok=True)
         self._system.pipe_file(f"{self._root}/{name}", content)
 
@@ -135,14 +135,17 @@ def open_shelf(call: StepCall, noun: str) -> Shelf:
     """Return the shelf of a data noun in the store of a call."""
     below = f"{call.node.app.name}/data/{noun}/profiles"
     if not call.store:
-        return Shelf(None, "", "the run has no store to keep profiles in")
+        return Shelf(note="the run has no store to keep profiles in")
     folder = local_path(call.store, call.project)
     if folder is not None:
-        return Shelf(folder / below, "", "")
+        return Shelf(folder=folder / below)
+    scheme = call.store.partition(":")[0]
     if find_spec("fsspec") is None:
-        scheme = call.store.partition(":")[0]
-        return Shelf(None, "", f"the store is on `{scheme}:` and `fsspec` is not installed")
-    return Shelf(None, f"{call.store.rstrip('/')}/{below}", "")
+        return Shelf(note=f"the store is on `{scheme}:` and `fsspec` is not installed")
+    try:
+        return Shelf(files=_Files(f"{call.store.rstrip('/')}/{below}"))
+    except (ImportError, ValueError) as error:  # a library of the scheme, or the scheme itself
+        return Shelf(note=f"the store is on `{scheme}:`: {error}")
 
 
 def _file_name(run: str) -> str:
