@@ -122,7 +122,7 @@ def test_fetch__damaged_content_is_refused(registry, address, tmp_path):
     version = registered(registry, tmp_path, "one")
     root = version.uri.removeprefix("mlflow-artifacts:/").lstrip("/")
     Server(address=address).store(f"{root}/model/model.txt", b"other")
-    with pytest.raises(RegistryError, match="damaged in MLflow"):
+    with pytest.raises(RegistryError, match="damaged in the registry"):
         registry.fetch(version, tmp_path / "got")
     assert not (tmp_path / "got").exists()
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +28,6 @@ from mlspec.runtime.digests import (
     digest_of_bytes,
     digest_of_file,
     digest_of_files,
-    files_of_folder,
 )
 from mlspec.runtime.locks import FileLock
 from mlspec.runtime.registry import disk
@@ -47,10 +45,17 @@ from mlspec.runtime.registry.model import (
     promoted,
     rolled_back,
 )
-from mlspec.runtime.steps.contract import whole_folder
+from mlspec.runtime.registry.packages import (
+    check_same,
+    checked_statements,
+    files_of_package,
+    json_bytes,
+    next_name,
+    restore,
+    safe_name,
+)
 
 FORMAT_VERSION = "1.0"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +106,13 @@ class FileRegistry:
     def fetch(self, version: Version, into: Path) -> Path:
         """Write the package's folder to `into`, comparing its content with the digests."""
         files = self._document(version.model, version.number)["files"]
-        with whole_folder(into) as draft:
-            for path, digest in files.items():
-                place = draft / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    found = _copy(self._blob(digest), place)
-                except FileNotFoundError:
-                    found = "missing"
-                if found != digest:
-                    raise RegistryError(
-                        f"`{path}` of version {version.name} is damaged in the registry",
-                        help="restore the store from a backup, or train again",
-                    )
-        return into
+
+        def bring(_path: str, digest: str, place: Path) -> None:
+            blob = self._blob(digest)
+            if blob.is_file():
+                _copy(blob, place)
+
+        return restore(version, files, into, bring)
 
     # -------------------------------------------------------------- writing
 
@@ -203,23 +201,16 @@ class FileRegistry:
         digest = digest_of_bytes(statement)
         with self._locked(version.model):
             self._current(version, self._standing(version.model))
-            known = self._attached(version, kind)
-            if known and known[-1].name.partition("-")[2] == digest.removeprefix("sha256:"):
-                return digest
-            last = int(known[-1].name.partition("-")[0]) if known else 0
-            name = f"{last + 1:06d}-{digest.removeprefix('sha256:')}"
-            disk.write_durably(self._attachments(version, kind) / name, statement)
+            known = [path.name for path in self._attached(version, kind)]
+            name = next_name(known, digest)
+            if name is not None:
+                disk.write_durably(self._attachments(version, kind) / name, statement)
         return digest
 
     def attachments(self, version: Version, kind: str) -> tuple[bytes, ...]:
         """Return the statements of a kind, oldest first."""
-        found = []
-        for path in self._attached(version, kind):
-            content = path.read_bytes()
-            if digest_of_bytes(content).removeprefix("sha256:") != path.name.partition("-")[2]:
-                raise RegistryError(f"a {kind} of version {version.name} was changed: {path.name}")
-            found.append(content)
-        return tuple(found)
+        kept = ((path.name, path.read_bytes()) for path in self._attached(version, kind))
+        return checked_statements(version, kind, kept)
 
     # -------------------------------------------------------------- files
 
@@ -306,26 +297,6 @@ class FileRegistry:
         disk.sync_folder(blob.parent)
 
 
-def files_of_package(package: Path) -> dict[str, str]:
-    """Return the digests of the files of a package; refuse what is none.
-
-    Raises:
-        RegistryError: it is missing, empty, or holds a link.
-    """
-    if not package.is_dir():
-        raise RegistryError(f"there is no package at `{package.name}`")
-    for path in package.rglob("*"):
-        if path.is_symlink():
-            raise RegistryError(f"the package holds a link: {path.relative_to(package)}")
-    try:
-        files = files_of_folder(package)
-    except ValueError as error:
-        raise RegistryError(f"the package cannot be registered: {error}") from None
-    if not files:
-        raise RegistryError("the package is empty")
-    return files
-
-
 def _copy(source: Path, target: Path, *, durable: bool = False) -> str:
     """Copy a file and return its hexadecimal SHA-256."""
     digest = hashlib.sha256()
@@ -339,25 +310,6 @@ def _copy(source: Path, target: Path, *, durable: bool = False) -> str:
     return digest.hexdigest()
 
 
-def check_same(known: Version, draft: Draft) -> None:
-    """Refuse the same package with another story of how it was made.
-
-    Raises:
-        RegistryError: with what differs.
-    """
-    differing = sorted(
-        name
-        for name in {*known.provenance, *draft.provenance}
-        if known.provenance.get(name) != draft.provenance.get(name)
-    )
-    if differing:
-        raise RegistryError(
-            f"version {known.name} has the same digest with other provenance: "
-            f"{', '.join(differing)}",
-            help="a package holds its own provenance: package the model again",
-        )
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -366,19 +318,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise RegistryError(f"`{path}` of the registry is damaged") from None
     raise RegistryError(f"`{path}` was written by a newer mlspec", help="update mlspec")
-
-
-def json_bytes(document: Mapping[str, Any]) -> bytes:
-    """Return the same bytes for the same JSON data."""
-    return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def safe_name(name: str) -> str:
-    """Return a name that can be one of a file and of a registered model.
-
-    Raises:
-        RegistryError: it cannot.
-    """
-    if not _NAME.fullmatch(name):
-        raise RegistryError(f"`{name}` cannot be a name in a registry")
-    return name

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mlspec.ir.facts import RegistryFacts
-from mlspec.runtime.digests import PREFIX, digest_of_bytes, digest_of_file, digest_of_files
-from mlspec.runtime.registry.file import check_same, files_of_package, json_bytes, safe_name
+from mlspec.runtime.digests import digest_of_bytes, digest_of_files
 from mlspec.runtime.registry.mlflow_http import MissingError, Server, TakenError
 from mlspec.runtime.registry.model import (
     ALIASES,
@@ -42,7 +41,15 @@ from mlspec.runtime.registry.model import (
     next_state,
     rolled_back,
 )
-from mlspec.runtime.steps.contract import whole_folder
+from mlspec.runtime.registry.packages import (
+    check_same,
+    checked_statements,
+    files_of_package,
+    json_bytes,
+    next_name,
+    restore,
+    safe_name,
+)
 
 FORMAT_VERSION = "1.0"
 ADDRESS = "MLFLOW_TRACKING_URI"
@@ -122,17 +129,12 @@ class MlflowRegistry:
     def fetch(self, version: Version, into: Path) -> Path:
         """Write the package's folder to `into`, comparing its content with the digests."""
         root = self._root(version)
-        with whole_folder(into) as draft:
-            for path, digest in self._manifest(root)["files"].items():
-                place = draft / path
-                place.parent.mkdir(parents=True, exist_ok=True)
+
+        def bring(path: str, _digest: str, place: Path) -> None:
+            with suppress(MissingError):
                 self._server.download(f"{root}/package/{path}", place)
-                if digest_of_file(place) != PREFIX + digest:
-                    raise RegistryError(
-                        f"`{path}` of version {version.name} is damaged in MLflow",
-                        help="restore its artifacts from a backup, or train again",
-                    )
-        return into
+
+        return restore(version, self._manifest(root)["files"], into, bring)
 
     # -------------------------------------------------------------- writing
 
@@ -219,12 +221,10 @@ class MlflowRegistry:
     def attach(self, version: Version, kind: str, statement: bytes) -> str:
         """Keep a statement about a version."""
         digest = digest_of_bytes(statement)
-        hexadecimal = digest.removeprefix(PREFIX)
         folder = f"{self._root(version)}/attachments/{safe_name(kind)}"
-        known = self._server.names(folder)
-        if not known or known[-1].partition("-")[2] != hexadecimal:
-            serial = int(known[-1].partition("-")[0]) + 1 if known else 1
-            self._server.store(f"{folder}/{serial:06d}-{hexadecimal}", statement)
+        name = next_name(self._server.names(folder), digest)
+        if name is not None:
+            self._server.store(f"{folder}/{name}", statement)
         if kind in _TAGGED:
             self._tag(version, f"mlspec.{kind}", digest)
         return digest
@@ -232,13 +232,9 @@ class MlflowRegistry:
     def attachments(self, version: Version, kind: str) -> tuple[bytes, ...]:
         """Return the statements of a kind, oldest first."""
         folder = f"{self._root(version)}/attachments/{safe_name(kind)}"
-        found = []
-        for name in self._server.names(folder):
-            content = self._server.load(f"{folder}/{name}")
-            if digest_of_bytes(content) != PREFIX + name.partition("-")[2]:
-                raise RegistryError(f"a {kind} of version {version.name} was changed: {name}")
-            found.append(content)
-        return tuple(found)
+        names = self._server.names(folder)
+        kept = ((name, self._server.load(f"{folder}/{name}")) for name in names)
+        return checked_statements(version, kind, kept)
 
     # -------------------------------------------------------------- requests
 

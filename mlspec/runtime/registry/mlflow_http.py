@@ -38,6 +38,15 @@ class TakenError(RegistryError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """What a request carries: bytes, or an open file of `size` bytes."""
+
+    content: bytes | IO[bytes]
+    size: int
+    kind: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """An MLflow server.
 
@@ -64,8 +73,9 @@ class Server:
         Raises:
             RegistryError: `MissingError`, `TakenError`, or what else the server says.
         """
-        body = json.dumps(dict(data)).encode()
-        return _json(self._ask(method, _API + path, body, "application/json"))
+        content = json.dumps(dict(data)).encode()
+        body = _Body(content=content, size=len(content), kind="application/json")
+        return _json(self._ask(method, _API + path, body))
 
     def pages(self, path: str, items: str, **query: str) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages of a search."""
@@ -84,12 +94,12 @@ class Server:
         Raises:
             RegistryError, OSError.
         """
-        with file.open("rb") as body:
-            self._ask("PUT", _place(path), body, "application/octet-stream", file.stat().st_size)
+        with file.open("rb") as content:
+            self._ask("PUT", _place(path), _Body(content=content, size=file.stat().st_size))
 
     def store(self, path: str, content: bytes) -> None:
         """Store bytes below the server's root of artifacts."""
-        self._ask("PUT", _place(path), content, "application/octet-stream")
+        self._ask("PUT", _place(path), _Body(content=content, size=len(content)))
 
     def load(self, path: str) -> bytes:
         """Return the content of an artifact."""
@@ -114,34 +124,18 @@ class Server:
             return []
         return sorted(str(one["path"]).rsplit("/", 1)[-1] for one in found.get("files") or ())
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes | IO[bytes] | None = None,
-        kind: str = "",
-        size: int | None = None,
-    ) -> bytes:
-        with self._open(method, path, body, kind, size) as answer:
+    def _ask(self, method: str, path: str, body: _Body | None = None) -> bytes:
+        with self._open(method, path, body) as answer:
             return bytes(answer.read())
 
-    def _open(
-        self,
-        method: str,
-        path: str,
-        body: bytes | IO[bytes] | None = None,
-        kind: str = "",
-        size: int | None = None,
-    ) -> Any:
+    def _open(self, method: str, path: str, body: _Body | None = None) -> Any:
         headers = {"Accept": "*/*"}
-        if kind:
-            headers["Content-Type"] = kind
-        if size is not None:
-            headers["Content-Length"] = str(size)
+        if body is not None:
+            headers |= {"Content-Type": body.kind, "Content-Length": str(body.size)}
         if self.secret:
             headers["Authorization"] = _authorization(self.secret)
         request = urllib.request.Request(  # noqa: S310  `open_mlflow` lets only http(s) in
-            self.address + path, data=body, headers=headers, method=method
+            self.address + path, data=body.content if body else None, headers=headers, method=method
         )
         try:
             return urllib.request.urlopen(request, timeout=_SECONDS)  # noqa: S310  as above

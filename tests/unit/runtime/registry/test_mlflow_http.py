@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -13,32 +11,13 @@ from mlspec.ir.facts import RegistryFacts
 from mlspec.runtime.registry import RegistryError, open_registry
 from mlspec.runtime.registry.mlflow_http import MissingError, Server, TakenError
 from mlspec.runtime.steps.contract import StepExit
+from tests.support.stub_server import stub_server
 
 
 @pytest.fixture
 def stub():
-    """A server that answers as a test says, and keeps what it was asked."""
-    answers: list[tuple[int, bytes]] = []
-    asked: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append((self.path, self.headers.get("Authorization", "")))
-            status, body = answers.pop(0)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", answers, asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with stub_server() as stub:
+        yield stub
 
 
 def refusal(code: str) -> bytes:
@@ -58,31 +37,28 @@ def refusal(code: str) -> bytes:
     ],
 )
 def test_get__refusals(stub, status, body, kind, ending):
-    address, answers, _ = stub
-    answers.append((status, body))
+    stub.answers.append((status, body))
     with pytest.raises(RegistryError) as caught:
-        Server(address=address).get("x")
+        Server(address=stub.address).get("x")
     assert type(caught.value) is kind
     assert caught.value.exit is ending
 
 
 def test_get__carries_the_secret_and_shows_it_nowhere(stub):
-    address, answers, asked = stub
     for secret in ("token", "user:word"):
-        answers.append((200, b"{}"))
-        server = Server(address=address, secret=secret)
+        stub.answers = [(200, b"{}")]
+        server = Server(address=stub.address, secret=secret)
         server.get("x")
         assert secret not in repr(server)
     basic = "Basic " + base64.b64encode(b"user:word").decode()
-    assert [header for _, header in asked] == ["Bearer token", basic]
+    assert [header for _, header in stub.asked] == ["Bearer token", basic]
 
 
 def test_pages__all_of_them(stub):
-    address, answers, asked = stub
-    answers.append((200, b'{"items": [{"n": 1}], "next_page_token": "t"}'))
-    answers.append((200, b'{"items": [{"n": 2}]}'))
-    assert [one["n"] for one in Server(address=address).pages("x", "items")] == [1, 2]
-    assert asked[1][0].endswith("page_token=t")
+    stub.answers.append((200, b'{"items": [{"n": 1}], "next_page_token": "t"}'))
+    stub.answers.append((200, b'{"items": [{"n": 2}]}'))
+    assert [one["n"] for one in Server(address=stub.address).pages("x", "items")] == [1, 2]
+    assert stub.asked[1][0].endswith("page_token=t")
 
 
 def test_open_registry__needs_a_server():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from mlspec.runtime.steps.contract import StepError, StepExit
 from mlspec.runtime.trust.github import reviews_of_run
+from tests.support.stub_server import stub_server
 from tests.support.versions import NOW
 
 REVIEWS = [
@@ -24,26 +23,8 @@ REVIEWS = [
 
 @pytest.fixture
 def api():
-    """Answers with `api.answer`, keeps the path and the token in `api.asked`."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            server.asked = (self.path, self.headers.get("Authorization"))
-            status, body = server.answer
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with stub_server() as stub:
+        yield stub
 
 
 def environ(api):
@@ -52,12 +33,12 @@ def environ(api):
         "GITHUB_TOKEN": "t",
         "GITHUB_RUN_ID": "7",
         "GITHUB_REPOSITORY": "acme/ads",
-        "GITHUB_API_URL": f"http://127.0.0.1:{api.server_port}",
+        "GITHUB_API_URL": api.address,
     }
 
 
 def test_reviews__of_the_roles_that_are_asked(api):
-    api.answer = (200, json.dumps(REVIEWS).encode())
+    api.answers = [(200, json.dumps(REVIEWS).encode())]
     text, note = reviews_of_run(environ(api), {"ops"}, NOW)
     assert note == ""
     assert [(one["subject"], one["decision"], one["role"]) for one in json.loads(text)] == [
@@ -65,23 +46,23 @@ def test_reviews__of_the_roles_that_are_asked(api):
         ("omar", "reject", "ops"),
     ]
     assert json.loads(text)[0]["time"] == "2026-03-01T12:00:00Z"
-    assert api.asked == ("/repos/acme/ads/actions/runs/7/approvals", "Bearer t")
+    assert api.asked == [("/repos/acme/ads/actions/runs/7/approvals", "Bearer t")]
 
 
 def test_reviews__without_a_token_or_the_right_are_none_and_it_is_said(api):
     assert reviews_of_run({}, {"ops"}, NOW) == ("", "")
     _, note = reviews_of_run({**environ(api), "GITHUB_TOKEN": ""}, {"ops"}, NOW)
     assert "no GITHUB_TOKEN" in note
-    api.answer = (403, b"{}")
+    api.answers = [(403, b"{}")]
     assert "`actions: read`" in reviews_of_run(environ(api), {"ops"}, NOW)[1]
 
 
 def test_reviews__what_cannot_be_read(api):
-    api.answer = (502, b"")
+    api.answers = [(502, b"")]
     with pytest.raises(StepError) as caught:
         reviews_of_run(environ(api), {"ops"}, NOW)
     assert caught.value.exit is StepExit.TEMPORARY
     for body in (b"<html>", b'{"a": 1}', b'[{"state": "approved"}]', b"[1]"):
-        api.answer = (200, body)
+        api.answers = [(200, body)]
         with pytest.raises(StepError, match="list of reviews"):
             reviews_of_run(environ(api), {"ops"}, NOW)
