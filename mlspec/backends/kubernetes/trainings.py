@@ -50,13 +50,14 @@ _NODE = "node"
 SPARK_VERSION = "spark_version"
 """Setting of the target: a SparkApplication must say which Spark its image holds."""
 
-_DRIVER = """\
+DRIVER = """\
 import runpy
 import sys
 
 sys.argv[0] = "mlspec"
 runpy.run_module("mlspec", run_name="__main__", alter_sys=True)
 """
+"""The file that a SparkApplication starts: `mlspec` in the process of the driver."""
 
 
 def training_template(step: Step, ctx: PipelineContext) -> Data:
@@ -358,7 +359,7 @@ def _spark_application(
             f"the timeout of `{step.id}` is not kept: a SparkApplication has none",
             step.at / "timeout",
         )
-    script = ctx.put_file(f"{step.id}.py", _DRIVER)
+    script = ctx.put_file(f"{step.id}.py", DRIVER)
     executor = _spark_pod(step, ctx, env)
     driver: Data = {
         **executor,
