@@ -102,7 +102,9 @@ def sentence_of(
             middle = sure + _bound(bound, unit, lower=lower)
     if math.isinf(bound):
         middle = "there are too few values for a bound"
-    return f"{head}; {tail}" if interval.is_exact else f"{head}; {middle}; {tail}"
+    if interval.is_exact or interval.low == interval.high:  # no width: nothing to be sure of
+        return f"{head}; {tail}"
+    return f"{head}; {middle}; {tail}"
 
 
 def _name(check: Check) -> str:
@@ -153,6 +155,8 @@ def _apart(value: float, unit: Unit) -> str:
 
 
 def _bound(value: float, unit: Unit, *, lower: bool) -> str:
+    if not value:
+        return "not below" if lower else "not above"
     size = _size(value, unit, named=False)
     if lower:
         return f"at least {size} above" if value >= 0 else f"not more than {size} below"

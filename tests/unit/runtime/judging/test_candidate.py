@@ -591,3 +591,16 @@ def test_needed__rows_of_the_same_kind_do_decide(tmp_path, term, op, limit, tole
     assert judged_copies(enough, limit).standing is not Standing.INCONCLUSIVE
     fewer = max(1, np.floor(0.66 * first.needed / n))
     assert judged_copies(fewer, limit).standing is Standing.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ("roc_auc >= champion - 0.01", "equal to the champion; the margin is 1"),
+        ("roc_auc >= champion + 0.01", "equal to the champion; at least 1 above is asked for"),
+        ("brier <= champion", "equal to the champion; it must not be above"),
+    ],
+)
+def test_sentence__of_the_same_model_twice(tmp_path, check, words):
+    found = judged(tmp_path, plain(champion=CANDIDATE), [check])
+    assert found.checks[0].sentence == words
