@@ -353,6 +353,7 @@ class Node:
         script, words: a program of the user's that the step calls for each model (`evaluate.run`):
             a Bash script that reads `MLSPEC_INPUTS_MODEL`, `MLSPEC_INPUTS_DATA` and
             `MLSPEC_OUTPUTS_SCORES`, or words in which `${inputs.model}` and so on are replaced.
+        opaque: the bytes of the model are read by programs of the user's only, never by us.
         earlier: where a `deliver` step takes the champion from.
         table: format of plain tables for the user's programs: `csv`, `parquet`, …
     """
@@ -376,4 +377,5 @@ class Node:
     script: str | None = None
     words: tuple[str, ...] = ()
     table: str = "csv"
+    opaque: bool = False
     earlier: EarlierFacts | None = None

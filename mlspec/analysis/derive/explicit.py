@@ -131,6 +131,7 @@ def _with_model(
         f"Takes {model.id} from `{train.output.text}`.",
         inputs=(StepInput(name="file", step=step_id, output=output, at=train.output.at),),
         outputs=("model",),
+        opaque=written is not None,
     )
     judge_and_promote(line, (made, "model"), written)
     return replace(pipeline, steps=(*pipeline.steps, *line.steps))

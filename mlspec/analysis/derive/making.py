@@ -116,6 +116,7 @@ def _own_training(line: Line, model: ModelSpec, train: TrainSpec, rows: Rows) ->
         of=model,
         inputs=(input_of("file", step, "model", train.at),),
         outputs=("model",),
+        opaque=model.evaluate is not None and model.evaluate.block.is_own,
     )
     return fetched, "model"
 

@@ -66,6 +66,20 @@ def adopt(raw: Path, model: ModelFacts, draft: Path, project: Path, origin: str)
     load_model(draft, project)
 
 
+def keep(raw: Path, model: ModelFacts, draft: Path, origin: str) -> None:
+    """Fill a model folder with files that only programs of the user's read.
+
+    Nothing here ever loads them, so they may have any format, a pickle too.
+
+    Args:
+        raw: what was brought. model: the noun. draft: an empty folder.
+        origin: what the address resolved to.
+    """
+    shutil.copytree(raw, draft, dirs_exist_ok=True)
+    saved = Saved(format=FILES, engine=model.format or "", version="")
+    write_document(draft, model, saved, changes={"source": origin})
+
+
 def _take(raw: Path, model: ModelFacts, draft: Path, origin: str) -> None:
     """Take a model folder of ours: what it says of itself stays, but the noun's id is ours."""
     facts = read_document(raw)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from mlspec.ir.facts import ModelFacts
-from mlspec.runtime.fetching.adopt import adopt
+from mlspec.runtime.fetching.adopt import adopt, keep
 from mlspec.runtime.fetching.places import Wanted, bring, copy
 from mlspec.runtime.registry.model import CHAMPION
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
@@ -36,7 +36,10 @@ def run(call: StepCall) -> StepExit:
         else:
             return _champion(call, model)
         with whole_folder(call.output("model")) as draft:
-            adopt(raw, model, draft, call.project, origin)
+            if call.node.opaque:
+                keep(raw, model, draft, origin)
+            else:
+                adopt(raw, model, draft, call.project, origin)
     return StepExit.OK
 
 
