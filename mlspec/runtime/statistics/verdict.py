@@ -117,7 +117,7 @@ def judge(
     needed = rows_needed(interval, limit) if finding is Finding.INCONCLUSIVE else None
     sentence = sentence_of(check, interval, limit, metric, failed=finding is Finding.FAIL)
     if finding is Finding.INCONCLUSIVE:
-        sentence += _wanting(interval, limit, needed)
+        sentence += _wanting(check.op, interval, limit, needed)
     return Verdict(
         finding=finding,
         check=str(check),
@@ -215,9 +215,12 @@ def _least(metric: Metric | None) -> int:
     return 30 if metric is None else metric.tests.min_samples
 
 
-def _wanting(interval: Interval, limit: float, needed: int | None) -> str:
+def _wanting(op: CheckOp, interval: Interval, limit: float, needed: int | None) -> str:
     if needed is not None:
-        return f"; {grouped(_rounded(needed))} rows would decide"
+        below = interval.estimate < limit
+        fails = op is not CheckOp.EQ and below is op.wants_more
+        how = ", with a fail as it stands" if fails else ""
+        return f"; {grouped(_rounded(needed))} rows would decide{how}"
     if interval.estimate == limit:
         return "; no number of rows would decide while the estimate lies on the limit"
     if math.isfinite(interval.low) and math.isfinite(interval.high):

@@ -197,3 +197,20 @@ def test_grouped():
         "-1 234 567",
         "12 345.678",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "estimate", "fails"),
+    [
+        ("roc_auc >= champion - 0.005", -0.004, False),
+        ("roc_auc >= champion - 0.005", -0.006, True),
+        ("log_loss <= champion + 0.005", 0.004, False),
+        ("log_loss <= champion + 0.005", 0.006, True),
+    ],
+)
+def test_sentence__says_which_way_more_rows_would_decide(text, estimate, fails):
+    check = parse_check(text)
+    interval = between(-0.02, 0.02, Scale.DIFFERENCE, estimate=estimate)
+    found = judge(check, Estimate(value=0.8, n=1000, reference=0.8), interval)
+    assert found.sentence.endswith("rows would decide, with a fail as it stands") is fails
+    assert "rows would decide" in found.sentence
