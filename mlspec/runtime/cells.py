@@ -63,9 +63,7 @@ def fit(table: pa.Table, columns: Sequence[ColumnFacts], place: Place, *, parse:
     if twice:
         raise StepError(f"{place}: the column `{twice[0]}` is there twice")
     if not columns:
-        columns = [
-            ColumnFacts(name=field.name, type=language_type(field.type)) for field in table.schema
-        ]
+        columns = [_guess(field, place) for field in table.schema]
     made = {}
     for column in columns:
         if column.name not in table.column_names:
@@ -77,6 +75,17 @@ def fit(table: pa.Table, columns: Sequence[ColumnFacts], place: Place, *, parse:
             )
         made[column.name] = fit_column(table[column.name], column, place, parse=parse)
     return pa.table(made)
+
+
+def _guess(field: pa.Field, place: Place) -> ColumnFacts:
+    found = ColumnFacts(name=field.name, type=language_type(field.type))
+    try:
+        arrow_type(found.type)
+    except StepError:
+        raise StepError(
+            f"{place}: the column `{field.name}` is {field.type}: the language has no such type"
+        ) from None
+    return found
 
 
 def fit_column(
@@ -102,7 +111,7 @@ def fit_column(
         )
     try:
         found = change(array)
-    except (pa.ArrowInvalid, ValueError):
+    except (pa.ArrowInvalid, ValueError, RecursionError):
         raise _blame(array, change, column, place) from None
     return _finished(found, column, place)
 
@@ -130,7 +139,7 @@ def _blame(array: pa.Array, change: Change, column: ColumnFacts, place: Place) -
         middle = (low + high) // 2
         try:
             change(array.slice(low, middle - low))
-        except (pa.ArrowInvalid, ValueError):
+        except (pa.ArrowInvalid, ValueError, RecursionError):
             high = middle
         else:
             low = middle
@@ -257,8 +266,11 @@ def _instants(array: pa.Array) -> pa.Array:
 
 
 def _documents(array: pa.Array) -> pa.Array:
-    texts = [None if not one else _json(json.loads(one)) for one in array.to_pylist()]
-    return pa.array(texts, pa.string())
+    """Return the texts of JSON documents, as they were written."""
+    for one in array.to_pylist():
+        if one:
+            json.loads(one)
+    return pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array)
 
 
 def _base64(array: pa.Array) -> pa.Array:

@@ -25,6 +25,8 @@ from mlspec.runtime.libraries import library
 from mlspec.runtime.steps.contract import StepError
 from mlspec.runtime.tables import unreadable
 
+_BLOCK = 1 << 26
+"""Bytes that are read at once; a row of a CSV file is not longer."""
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -140,7 +142,7 @@ def _separated(path: Path, facts: DataFacts, delimiter: str) -> tuple[pa.Table, 
         table = pyarrow.csv.read_csv(
             path,
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, column_names=names, skip_rows=1
+                use_threads=False, column_names=names, skip_rows=1, block_size=_BLOCK
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep
@@ -200,8 +202,25 @@ class _Number(str):
     __slots__ = ()
 
 
+class _RepeatedError(Exception):
+    """A key stands twice in a JSON object."""
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
 def _records(path: Path, facts: DataFacts) -> Iterator[Any]:
-    read = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_Number).decode
+    read = json.JSONDecoder(
+        parse_int=_Number,
+        parse_float=_Number,
+        parse_constant=_Number,
+        object_pairs_hook=_unrepeated,
+    ).decode
     lines = format_of(path, facts) == "jsonl"
     number = 0
     try:
@@ -216,6 +235,13 @@ def _records(path: Path, facts: DataFacts) -> Iterator[Any]:
                     yield read(line)
     except UnicodeDecodeError:
         raise StepError(f"data `{facts.id}`: `{path.name}` is not UTF-8") from None
+    except _RepeatedError as error:
+        at = f", line {number}," if lines else ""
+        raise StepError(
+            f"data `{facts.id}`: `{path.name}`{at} has the key `{error}` twice"
+        ) from None
+    except RecursionError:
+        raise StepError(f"data `{facts.id}`: `{path.name}` is nested too deeply") from None
     except json.JSONDecodeError as error:
         at = f"line {number}" if lines else f"line {error.lineno}, column {error.colno}"
         raise StepError(f"data `{facts.id}`: `{path.name}`, {at} is no JSON") from None
@@ -240,7 +266,16 @@ def _objects(path: Path, facts: DataFacts) -> tuple[pa.Table, bool]:
         raise StepError(f"data `{facts.id}`: JSON needs a declared `schema`")
     if not rows:
         columns = {column.name: [] for column in facts.columns}
-    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), True
+    return pa.table({name: _strings(values, name, path) for name, values in columns.items()}), True
+
+
+def _strings(values: list[str | None], name: str, path: Path) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
+        raise StepError(
+            f"`{path.name}`, column `{name}`: a text cannot be written in UTF-8"
+        ) from None
 
 
 def _text(value: Any) -> str | None:

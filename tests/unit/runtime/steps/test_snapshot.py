@@ -193,6 +193,39 @@ def test_csv__says_where_it_is_wrong(tmp_path, text, message):
     wrong(tmp_path, DataFacts(id="t", source="t.csv", columns=TRIPS), message)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"v": 1, "v": 2}\n', "`t.jsonl`, line 1, has the key `v` twice"),
+        ("[" * 100_000, "`t.jsonl` is nested too deeply"),
+        ('{"v": "\\ud800"}\n', "column `v`: a text cannot be written in UTF-8"),
+        ("[1]\n", "row 1 of `t.jsonl` is no object"),
+        ('{"v": 1.5}\n', "column `v`, row 1: `1.5` is no int"),
+    ],
+)
+def test_json__says_where_it_is_wrong(tmp_path, text, message):
+    (tmp_path / "t.jsonl").write_text(text)
+    wrong(tmp_path, DataFacts(id="t", source="t.jsonl", columns=columns(v="int")), message)
+
+
+def test_json__a_document_keeps_its_text(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"v": {"b": 1.10, "a": [1e5]}}\n')
+    facts = DataFacts(id="t", source="t.jsonl", columns=columns(v="json"))
+    table, _ = read_data(take(tmp_path, facts))
+    assert table["v"].to_pylist() == ['{"b":1.10,"a":[1e5]}']
+
+
+def test_csv__long_rows_and_quotes(tmp_path):
+    long = "x" * 3_000_000
+    (tmp_path / "t.csv").write_text(
+        f'id,v\r\n"a\n""b""",1\r\n"",2\r\n,NA\r\nNA,\r\n{long},3\r\n', newline=""
+    )
+    facts = DataFacts(id="t", source="t.csv", columns=columns(id="string", v="int"))
+    table, _ = read_data(take(tmp_path, facts))
+    assert table["id"].to_pylist() == ['a\n"b"', "", None, "NA", long]
+    assert table["v"].to_pylist() == [1, 2, None, None, 3]
+
+
 def test_missing_column__names_the_nearest(tmp_path):
     (tmp_path / "t.csv").write_text("idd\n1\n")
     facts = DataFacts(id="t", source="t.csv", columns=columns(id="string"))
