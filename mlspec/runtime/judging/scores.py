@@ -72,7 +72,8 @@ class Scores:
         task: of the model. n: rows. labels: shape (n,); None without labels.
         unknown: labels that are none of the classes; they are -1 in `labels`.
         absent: why a model is not in the table, by name.
-        clusters, queries: shape (n,); None when rows are independent, or not of queries.
+        clusters: shape (n,), entity of each row; None when rows are independent.
+        queries: shape (n,), for rankings: the query of each row, or its entity; None for neither.
         table: as read, for the user's own metrics.
     """
 
@@ -126,7 +127,7 @@ def read_scores(folder: Path, task: str) -> Scores:
         },
         absent={str(name): str(why) for name, why in (facts.get("absent") or {}).items()},
         clusters=_ids(table, "_cluster"),
-        queries=_ids(table, "_query"),
+        queries=_ids(table, "_query" if "_query" in table.column_names else "_cluster"),
         table=table,
     )
 

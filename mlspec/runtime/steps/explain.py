@@ -21,6 +21,7 @@ from mlspec.runtime.explain.results import Explanation, Shift, bytes_of, documen
 from mlspec.runtime.explain.shapley import shap_importance
 from mlspec.runtime.explain.shift import shift_of
 from mlspec.runtime.judging.recording import EXPLANATION
+from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.models.labels import labels_of
 from mlspec.runtime.models.predictor import Predictor, load_model
 from mlspec.runtime.rows.folder import CLUSTER, LABEL, Rows, read_rows
@@ -113,8 +114,12 @@ def _some(rows: Rows, most: int, seed: int) -> Rows:
     return rows.take(np.sort(drawn))
 
 
-def _queries(rows: Rows) -> Any:
-    return rows.table[CLUSTER].to_numpy() if CLUSTER in rows.table.column_names else None
+def _queries(rows: Rows) -> AnyArray | None:
+    """Return the query of each row, for rankings: as the gate reads it from the score table."""
+    for name in ("_query", CLUSTER):
+        if name in rows.table.column_names:
+            return np.asarray(rows.table[name].to_numpy())
+    return None
 
 
 def _shift(call: StepCall, model: ModelFacts, found: Explanation) -> Shift | None:

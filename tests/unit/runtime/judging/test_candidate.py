@@ -604,3 +604,18 @@ def test_needed__rows_of_the_same_kind_do_decide(tmp_path, term, op, limit, tole
 def test_sentence__of_the_same_model_twice(tmp_path, check, words):
     found = judged(tmp_path, plain(champion=CANDIDATE), [check])
     assert found.checks[0].sentence == words
+
+
+@pytest.mark.parametrize("column", ["_query", "_cluster"])
+def test_ranking__is_judged_by_query(tmp_path, column):
+    random = np.random.default_rng(6)
+    relevant = (random.random(800) < 0.3).astype(int)
+    columns = {
+        "_label": relevant,
+        "candidate": relevant + random.normal(0, 0.5, 800),
+        "champion": relevant + random.normal(0, 2.0, 800),
+        column: np.repeat(np.arange(100), 8),
+    }
+    found = judged(tmp_path, columns, ["ndcg(k=5) > champion", "map(k=3) >= 0.5"], task="ranking")
+    assert found.finding is Finding.PASS
+    assert [one.n for one in found.checks] == [100, 100]
