@@ -195,6 +195,13 @@ def _named(applications: Sequence[Application], targets: Sequence[str]) -> list[
     ]
 
 
+def _has_steps_of_users(application: Application) -> bool:
+    """Whether somebody wrote a pipeline; those that nouns need run here unless a target is named."""
+    return any(
+        not step.kind.is_derived for pipeline in application.pipelines for step in pipeline.steps
+    )
+
+
 def _chosen(
     applications: Sequence[Application], first: Application | None, found: list[Diagnostic]
 ) -> list[_Job]:
@@ -216,7 +223,7 @@ def _chosen(
         part = _only_ci(first)
         if part.pipelines:
             made[ci] = [part]
-    if not made and any(application.pipelines for application in applications):
+    if not made and any(_has_steps_of_users(application) for application in applications):
         found.append(
             Diagnostic(
                 code=codes.NO_TARGET,

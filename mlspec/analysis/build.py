@@ -21,7 +21,7 @@ from mlspec.analysis.lints import lint
 from mlspec.analysis.pipelines import AppContext, build_pipeline
 from mlspec.analysis.proofs import prove_approvals
 from mlspec.analysis.roles import find_role
-from mlspec.analysis.rules.run import run_pipeline_rules, run_rules
+from mlspec.analysis.rules.run import run_pipeline_rules, run_rules, settle
 from mlspec.analysis.texts import resolve_constants
 from mlspec.diagnostics.model import Diagnostic, Result, has_errors
 from mlspec.ir.model import Application, Compute, DataSet, Pipeline, TargetChoice
@@ -87,7 +87,7 @@ def build_application(
     )
     found.extend(run_pipeline_rules(catalogue, application, today))
     found.extend(lint(spec, application))
-    found.extend(prove_approvals(Catalogue(spec, environment), application))
+    found.extend(settle(list(prove_approvals(catalogue, application)), catalogue, today))
     complete = len(explicit) == len(spec.pipelines)
     return Result(application if complete else None, tuple(found))
 

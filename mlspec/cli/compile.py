@@ -156,6 +156,9 @@ def _show(plan: FilePlan, place: Destination) -> None:
     where = visible(str(place.root))
     if changed:
         err(f"{len(changed)} changed, {same} unchanged in {where}; digests in {place.lock.name}")
+    elif not plan.actions:
+        err("nothing to compile: no target is chosen, so that pipelines run here (`mlspec run`)")
+        err("  = help: name one with --target, or under `targets.pipelines` of the spec")
     else:
         err(f"nothing to do: {same} file{'s' * (same != 1)} in {where} are up to date")
 
