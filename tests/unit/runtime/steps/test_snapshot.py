@@ -292,3 +292,35 @@ def test_disk_full__leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         take(tmp_path, DataFacts(id="trips", source="trips.csv", columns=TRIPS))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_database__rows_are_sorted_by_the_key_so_that_the_version_is_theirs(tmp_path):
+    import sqlite3
+
+    versions = []
+    for order in ("ab", "ba"):
+        place = tmp_path / f"{order}.db"
+        with sqlite3.connect(place) as connection:
+            connection.execute("CREATE TABLE t (id TEXT, n INTEGER)")
+            connection.executemany(
+                "INSERT INTO t VALUES (?, ?)", [(one, ord(one)) for one in order]
+            )
+        connection.close()
+        facts = DataFacts(
+            id="t",
+            source=f"sqlite:{place.name}#t",
+            key=("id",),
+            columns=columns(id="string", n="int"),
+        )
+        table, found = read_data(take(tmp_path, facts))
+        assert table["id"].to_pylist() == ["a", "b"]
+        versions.append(found.version)
+    assert versions[0] == versions[1]
+
+
+def test_files__that_were_staged_have_an_unknown_age(tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "1.png").write_bytes(b"x")
+    facts = DataFacts(id="scans", source="file:scans/", format="files")
+    assert read_snapshot(take(tmp_path, facts)).modified is not None
+    assert read_snapshot(take(tmp_path, facts, raw=tmp_path / "scans")).modified is None

@@ -352,7 +352,7 @@ def test_second_version__is_compared_with_the_first(tmp_path):
 def test_the_same_run_again__meets_what_was_there_before_it(tmp_path):
     facts = facts_of("rows >= 0.5 * previous")
     Validated(tmp_path, trips(1000), facts, run_id="r1")
-    for _ in range(2):
+    for _ in range(3):
         found = Validated(tmp_path, trips(600), facts, run_id="r2")
         assert found.check("rows >= 0.5 * previous")["reference"]["estimate"] == 1000.0
 
@@ -493,3 +493,40 @@ def test_wildcards__leave_out_personal_data_of_which_nothing_is_kept(tmp_path):
     kept = (tmp_path / "store/shop/data/trips/profiles/r1.json").read_text()
     assert "anna" not in kept
     assert json.loads(kept)["columns"]["age"]["shape_edges"] == []
+
+
+def test_limits__are_allowed_values_and_missing_ones_are_not_repeated(tmp_path):
+    declared = columns(
+        n={"type": "int", "min": 1, "max": 3, "nullable": True, "unique": True},
+        x={"type": "float", "nullable": True},
+    )
+    table = pa.table({"n": [1, 3, None, None, 2], "x": [None, None, None, 1.0, 1.0]})
+    found = Validated(tmp_path, table, facts_of(columns=declared, key=(), time=None))
+    assert found.verdict["rows"]["reasons"] == {}
+
+
+def test_unseen__counts_values_that_the_schema_refuses(tmp_path):
+    facts = facts_of("unseen(zone) <= 5%")
+    Validated(tmp_path, trips(400), facts, run_id="r1")
+    zone = ["new"] * 100 + trips(400)["zone"].to_pylist()[100:]
+    found = Validated(tmp_path, trips(400, zone=zone), facts, run_id="r2")
+    assert found.verdict["rows"]["refused"] == 100
+    assert found.check("unseen(zone) <= 5%")["estimate"] == 0.25
+    assert found.error is not None
+
+
+def test_many_columns__one_that_looks_odd_by_chance_does_not_stop_the_data(tmp_path):
+    declared = columns(**dict.fromkeys([f"c{one}" for one in range(40)], "float"))
+    facts = facts_of("psi <= 0.00001", columns=declared, key=(), time=None)
+
+    def table(seed):
+        random = np.random.default_rng(seed)
+        return pa.table({one.name: random.standard_normal(1000) for one in declared})
+
+    Validated(tmp_path, table(1), facts, run_id="r1")
+    found = Validated(tmp_path, table(2), facts, run_id="r2")
+    slices = found.check("psi <= 0.00001")["slices"]
+    odd = [one for one in slices if one["lower"] > 0.00001]
+    assert odd, "some column is beyond the limit on its own"
+    assert all("this may be chance" in one["sentence"] for one in odd)
+    assert found.error is None
