@@ -196,7 +196,7 @@ def _named(applications: Sequence[Application], targets: Sequence[str]) -> list[
 
 
 def _has_steps_of_users(application: Application) -> bool:
-    """Whether somebody wrote a pipeline; those that nouns need run here unless a target is named."""
+    """Whether somebody wrote a step; what nouns need runs here unless a target is named."""
     return any(
         not step.kind.is_derived for pipeline in application.pipelines for step in pipeline.steps
     )

@@ -139,7 +139,7 @@ def run(command: Command, folder: Path, home: Path) -> subprocess.CompletedProce
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=240,
     )
 
 
