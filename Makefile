@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo test check lint types wheel conformance engines bench docs clean
+.PHONY: figures help demo test check lint types wheel conformance engines bench docs clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ wheel: $(VENV)/.dev
 ## make engines      install the real engines and validators (Airflow, act, Argo's validator, DVC, …)
 engines:
 	@bash tests/engines/install.sh
+
+## make figures      the figures of gates and drift, measured beside the design's
+figures: $(VENV)/.dev
+	@$(BIN)/python bench/figures.py
 
 ## make conformance  the same pipelines on the real engines, and every slow test
 conformance: $(VENV)/.dev engines
