@@ -17,6 +17,7 @@ import numpy as np
 from mlspec.runtime.compression.methods import Task, no_params
 from mlspec.runtime.models.libraries import library
 from mlspec.runtime.models.tabular import numbers_of
+from mlspec.runtime.models.torch_archive import check_program
 from mlspec.runtime.models.torch_format import PROGRAM
 from mlspec.runtime.steps.contract import StepError
 
@@ -38,6 +39,7 @@ def compress(task: Task) -> str:
             "a traced module (TorchScript) cannot be compressed",
             help="make the module exportable by torch.export",
         )
+    check_program(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about PyTorch's own parts; errors are told
         inner = torch.export.load(path).module()

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-import mlspec
-
 _THREADS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -43,7 +41,7 @@ def process_environment(
     result["TF_NUM_INTEROP_THREADS"] = "1"
     result["PYTHONHASHSEED"] = str(short_seed(seed))
     result["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic with a fixed workspace
-    places = [str(project), str(Path(mlspec.__file__).resolve().parent.parent)]
+    places = [str(project), str(Path(__file__).resolve().parents[3])]
     if given.get("PYTHONPATH"):
         places.append(given["PYTHONPATH"])
     result["PYTHONPATH"] = ":".join(places)

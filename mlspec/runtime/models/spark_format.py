@@ -7,6 +7,7 @@ The frame has the feature columns by name and, at training, `label`. Of what the
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,10 +56,26 @@ def adopt(folder: Path, saving: Saving) -> Saved:
 def load(folder: Path, facts: Mapping[str, Any], project: Path) -> PipelineScorer:
     """Return the pipeline of a folder."""
     del project
+    check_stages(folder / FOLDER)
     spark = _session(1)
     ml = library("pyspark.ml", "pyspark", _WHY)
     model = ml.PipelineModel.load((folder / FOLDER).resolve().as_uri())
     return PipelineScorer(spark, model, facts)
+
+
+def check_stages(folder: Path) -> None:
+    """Hold the classes that a pipeline names against those of Spark itself.
+
+    Spark makes an object of whatever class the metadata of a stage names.
+
+    Raises:
+        StepError: a stage is of another class.
+    """
+    for path in sorted(folder.rglob("metadata/part-*")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            name = str(json.loads(line)["class"])
+            if not name.startswith(("org.apache.spark.ml.", "pyspark.ml.")):
+                raise StepError(f"a stage of the pipeline is a `{name}`, which is not Spark's own")
 
 
 class PipelineScorer:

@@ -2,8 +2,9 @@
 
 The module gets a float32 matrix, shape (rows, columns), and answers with probabilities or numbers,
 shape (rows,), (rows, 1) or (rows, classes): a classifier ends in a sigmoid or softmax. Exported is
-the computation for any number of rows; a module that cannot be exported is traced. Neither format
-names Python classes to import. Source: PyTorch documentation, `torch.export` (2.9).
+the computation for any number of rows; a module that cannot be exported is traced. A file that
+loading could run as code is refused (`torch_archive`). Source: PyTorch documentation,
+`torch.export` (2.15).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.models.contract import Saved, Saving
 from mlspec.runtime.models.libraries import library, made_by, version_of
 from mlspec.runtime.models.tabular import numbers_of
+from mlspec.runtime.models.torch_archive import check_program, check_script
 from mlspec.runtime.steps.contract import StepError
 
 PROGRAM, SCRIPT = "model.pt2", "model.pt"
@@ -55,6 +57,7 @@ def save(model: Any, folder: Path, saving: Saving) -> Saved:
             rows = torch.export.Dim("rows", min=1)
             program = torch.export.export(model, (example,), dynamic_shapes=({0: rows},))
             torch.export.save(program, folder / PROGRAM)
+            check_program(folder / PROGRAM)
         except Exception as error:  # noqa: BLE001  of many kinds; told if tracing fails as well
             first = error
             (folder / PROGRAM).unlink(missing_ok=True)
@@ -130,7 +133,9 @@ def _read(folder: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about PyTorch's own parts; errors are told
         if (folder / PROGRAM).is_file():
+            check_program(folder / PROGRAM)
             return torch.export.load(folder / PROGRAM).module()
+        check_script(folder / SCRIPT)
         return torch.jit.load(str(folder / SCRIPT), map_location="cpu").eval()
 
 
