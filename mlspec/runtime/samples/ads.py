@@ -23,6 +23,7 @@ _DEVICE_SHARE = np.array([0.55, 0.1, 0.35])
 _DEVICE_EFFECT = np.array([0.7, 0.0, -0.9])
 _SITES = 40
 _NEW_SITES = 10
+_SITE_NAMES = tuple(f"site-{one:02d}" for one in range(_SITES + _NEW_SITES))
 _HOURS = np.array([3, 2, 1, 1, 1, 2, 4, 6, 8, 8, 8, 8, 9, 9, 8, 8, 9, 10, 11, 12, 12, 11, 8, 5])
 
 
@@ -36,13 +37,12 @@ def make(knobs: Knobs) -> pa.Table:
     rows = blocks.collect(
         [_block(block, knobs, effects, base) for block in blocks.blocks(NAME, knobs)]
     )
-    device = rows["device"].astype(np.int64)
     return blocks.table(
         {
             "impression_id": blocks.words(rows["id"]),
             "shown_at": blocks.moments(rows["time"].astype(np.int64)),
-            "site": pa.array([f"site-{one:02d}" for one in rows["site"].tolist()]),
-            "device": blocks.words(blocks.picked(DEVICES, device)),
+            "site": blocks.picked(_SITE_NAMES, rows["site"]),
+            "device": blocks.picked(DEVICES, rows["device"]),
             "bid": pa.array(rows["bid"], mask=rows["no_bid"].astype(np.bool_)),
             "clicked": pa.array(rows["clicked"].astype(np.bool_)),
         }

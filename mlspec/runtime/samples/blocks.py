@@ -8,7 +8,7 @@ Every value is drawn whether a knob uses it or not, so that a knob changes only 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -121,16 +121,19 @@ def moments(values: npt.NDArray[np.int64]) -> pa.Array:
     return pa.array(values, type=pa.int64()).cast(UTC_TIME)
 
 
-def words(
-    values: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_] | None = None
-) -> pa.Array:
+def words(values: npt.NDArray[np.generic]) -> pa.Array:
     """Return texts as an array of strings."""
-    return pa.array(values.tolist(), type=pa.string(), mask=missing)
+    return pa.array(values, type=pa.string())
 
 
-def picked(names: tuple[str, ...], index: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
-    """Return the names at indices."""
-    return np.array(names)[index]
+def picked(
+    names: Sequence[str],
+    index: npt.NDArray[np.generic],
+    missing: npt.NDArray[np.generic] | None = None,
+) -> pa.Array:
+    """Return the names at indices, nothing where `missing` is true."""
+    mask = None if missing is None else missing.astype(np.bool_)
+    return pa.array(names, pa.string()).take(pa.array(index.astype(np.int64), mask=mask))
 
 
 Maker = Callable[[Knobs], pa.Table]

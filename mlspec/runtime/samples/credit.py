@@ -39,8 +39,8 @@ def make(knobs: Knobs) -> pa.Table:
             "employed_days": pa.array(
                 rows["employed"].astype(np.int64), mask=rows["no_employed"].astype(np.bool_)
             ),
-            "gender": blocks.words(blocks.picked(GENDERS, rows["gender"].astype(np.int64))),
-            "age_band": blocks.words(blocks.picked(BANDS, rows["band"].astype(np.int64))),
+            "gender": blocks.picked(GENDERS, rows["gender"]),
+            "age_band": blocks.picked(BANDS, rows["band"]),
         }
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlspec.runtime.samples import blocks
 from mlspec.runtime.samples.blocks import DAY_US, Block, Columns, Floats
@@ -34,6 +35,7 @@ _HOURS = np.array(
     [2, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 11, 12, 11, 10, 10, 11, 12, 12, 11, 9, 7, 5, 3]
 )
 _MERCHANTS = 400
+_MERCHANT_NAMES = tuple(f"merchant-{one:03d}" for one in range(_MERCHANTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +53,19 @@ def make(knobs: Knobs) -> pa.Table:
     rows = _rows(knobs)
     seed = knobs.seed
     index = rows["card"]
+    cards = int(index.astype(np.int64).max()) + 1
     return blocks.table(
         {
             "txn_id": blocks.words(rows["id"]),
             "event_time": blocks.moments(rows["time"].astype(np.int64)),
-            "card_id": pa.array([f"card-{seed}-{card:05d}" for card in index.tolist()]),
+            "card_id": blocks.picked([f"card-{seed}-{one:05d}" for one in range(cards)], index),
             "amount": pa.array(rows["amount"]),
-            "currency": blocks.words(blocks.picked(CURRENCY, rows["country"].astype(np.int64))),
-            "merchant": pa.array([f"merchant-{one:03d}" for one in rows["merchant"].tolist()]),
-            "mcc": blocks.words(blocks.picked(MCC, rows["mcc"].astype(np.int64))),
-            "country": blocks.words(blocks.picked(COUNTRIES, rows["country"].astype(np.int64))),
-            "ip": blocks.words(rows["ip"], rows["no_ip"].astype(np.bool_)),
-            "age_band": blocks.words(blocks.picked(BANDS, rows["band"].astype(np.int64))),
+            "currency": blocks.picked(CURRENCY, rows["country"]),
+            "merchant": blocks.picked(_MERCHANT_NAMES, rows["merchant"]),
+            "mcc": blocks.picked(MCC, rows["mcc"]),
+            "country": blocks.picked(COUNTRIES, rows["country"]),
+            "ip": _addresses(rows["ip"], rows["no_ip"]),
+            "age_band": blocks.picked(BANDS, rows["band"]),
         }
     )
 
@@ -80,6 +83,14 @@ def make_labels(knobs: Knobs) -> pa.Table:
             "is_fraud": pa.array(rows["fraud"][known].astype(np.bool_)),
         }
     )
+
+
+def _addresses(numbers: npt.NDArray[np.generic], missing: npt.NDArray[np.generic]) -> pa.Array:
+    """Return numbers as IPv4 addresses."""
+    whole = numbers.astype(np.int64)
+    names = [str(one) for one in range(256)]
+    parts = [blocks.picked(names, whole >> shift & 255, missing) for shift in (24, 16, 8, 0)]
+    return pc.binary_join_element_wise(*parts, ".")
 
 
 def _rows(knobs: Knobs) -> Columns:
@@ -141,7 +152,7 @@ def _draw(block: Block, knobs: Knobs, cards: _Cards) -> Columns:
         "size": size,
         "amount": np.clip(np.round(np.exp(3.7 + 1.1 * size), 2), 0.5, 250_000.0),
         "band": cards.band[card],
-        "ip": np.array([f"{a}.{b}.{c}.{d}" for a, b, c, d in address.T.tolist()]),
+        "ip": (address[0] << 24) + (address[1] << 16) + (address[2] << 8) + address[3],
         "no_ip": random.random(rows) < min(1.0, 0.01 + knobs.null),
     }
 
