@@ -107,7 +107,10 @@ def _stage_step_input(item: StepInput, step: Step, staging: Staging, ctx: Pipeli
     match item.pairing:
         case Pairing.PLAIN:
             staging.mounts[folder] = None
-            staging.artifacts.append(artifact(f"in-{item.name}", path, f"{key}.tgz"))
+            made = artifact(f"in-{item.name}", path, kept_key(item.step, output, ctx))
+            if output.data is not None:
+                made["archive"] = {"none": {}}
+            staging.artifacts.append(made)
         case Pairing.PARTNER:
             staging.mounts[folder] = None
             key += entry_of(producer, "{{inputs.parameters.entry}}")
@@ -272,6 +275,15 @@ def artifact(name: str, path: str, key: str) -> dict[str, Json]:
 # ------------------------------------------------------------------ outputs
 
 
+def kept_key(step: str, output: Output, ctx: PipelineContext) -> str:
+    """Return the key of an output of a step without a matrix.
+
+    A version of data is kept as it is, because others read it from there; the rest is packed.
+    """
+    key = ctx.run_key(step, output.name)
+    return f"{key}/{base(output.path)}" if output.data is not None else f"{key}.tgz"
+
+
 def _stage_output(output: Output, step: Step, staging: Staging, ctx: PipelineContext) -> None:
     if output.mode is StageMode.URI:
         source = ctx.app.dataset(output.data).source if output.data is not None else None
@@ -294,7 +306,7 @@ def _stage_output(output: Output, step: Step, staging: Staging, ctx: PipelineCon
     key = ctx.run_key(step.id, output.name)
     made: dict[str, Json] = {"name": f"out-{output.name}", "path": path}
     if output.data is not None:
-        made |= {"archive": {"none": {}}, "s3": {"key": f"{key}/{base(output.path)}"}}
+        made |= {"archive": {"none": {}}, "s3": {"key": kept_key(step.id, output, ctx)}}
         if step.matrix is not None:
             ctx.limit(
                 f"`{output.data}` would get one version from each instance of `{step.id}`",
@@ -306,7 +318,7 @@ def _stage_output(output: Output, step: Step, staging: Staging, ctx: PipelineCon
         key += entry_of(step, "{{inputs.parameters.entry}}")
         made |= {**raw, "s3": {"key": key}}
     else:
-        made["s3"] = {"key": f"{key}.tgz"}
+        made["s3"] = {"key": kept_key(step.id, output, ctx)}
     staging.made.append(made)
     if _lists_values(step, output, ctx):
         staging.measured.append({"name": list_parameter(output.name), "valueFrom": {"path": path}})

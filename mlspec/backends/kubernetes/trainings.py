@@ -34,6 +34,7 @@ from mlspec.backends.kubernetes.operators import (
 )
 from mlspec.backends.kubernetes.presence import is_sure
 from mlspec.backends.kubernetes.quoting import kubernetes_text
+from mlspec.backends.kubernetes.staging import kept_key
 from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Argv, Json, Output, Pairing, StageMode, Step, StepInput
@@ -155,13 +156,16 @@ def _input(name: str, step: Step, ctx: PipelineContext) -> str:
             item.at,
             "leave the join as it is: all that it needs must have succeeded",
         )
-    return _address(f"{ctx.run_key(item.step, item.output)}.tgz", step, ctx)
+    output = ctx.step(item.step).output(item.output)
+    if output is None:
+        raise MlspecBug(f"{step.id} reads {item.step}.{item.output}, which does not exist")
+    return _address(kept_key(item.step, output, ctx), step, ctx)
 
 
 def _output(output: Output, step: Step, ctx: PipelineContext) -> str:
     if output.data is not None or output.mode is not StageMode.PATH:
         raise MlspecBug(f"{step.id}: a training makes a model")
-    return _address(f"{ctx.run_key(step.id, output.name)}.tgz", step, ctx)
+    return _address(kept_key(step.id, output, ctx), step, ctx)
 
 
 def _address(key: str, step: Step, ctx: PipelineContext) -> str:
