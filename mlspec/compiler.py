@@ -1,4 +1,4 @@
-"""From applications to artifacts: which targets, which pipelines on each, lower, emit.
+"""From applications to artifacts: which targets, which pipelines on each, lower, emit, prove.
 
 Which targets: those named, else what `targets` of the spec says. `targets.pipelines` runs the
 pipelines; `targets.ci` carries what pull requests and pushes start, in the first environment
@@ -26,6 +26,7 @@ from mlspec.emit.artifact import Artifact
 from mlspec.frontend import Analysed, analyse, documents_of, load, make_report
 from mlspec.ir.features import Feature
 from mlspec.ir.model import Application, Build, Json, TargetChoice, Triggers
+from mlspec.proving.proof import prove
 
 LOCAL = "local"
 
@@ -294,7 +295,9 @@ def _compile_job(
     found += lowered.diagnostics
     if lowered.value is None or has_errors(lowered.diagnostics):
         return []
-    return list(backend.emit(lowered.value))
+    artifacts = list(backend.emit(lowered.value))
+    found += prove(job.applications, artifacts, job.target)
+    return artifacts
 
 
 def _images_to_build(job: _Job) -> list[Diagnostic]:
