@@ -151,8 +151,8 @@ def _waiting_versions(file: Path) -> tuple[Waiting, ...]:
     found: list[Waiting] = []
     for place in all_places(file):
         if any(node.kind is Kind.APPROVE for node in place.nodes()):
-            from mlspec.cli.waiting import waiting_versions
-
             with told():
+                from mlspec.cli.waiting import waiting_versions
+
                 found += waiting_versions(place)
     return tuple(found)

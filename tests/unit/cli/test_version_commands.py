@@ -221,3 +221,20 @@ def test_place__a_store_elsewhere_is_said(life, tmp_path):
     done = mlspec("versions")
     assert done.code == 0
     assert "note: s3://bucket/shop/ is not on this machine" in done.err
+
+
+def test_commands__without_the_extra_say_what_to_install(life):
+    life.candidate("one")
+    life.approve(NOW)
+    code = (
+        "import sys\n"
+        "sys.modules['cryptography'] = sys.modules['rfc8785'] = None\n"
+        "from mlspec.cli.app import run\n"
+        "run(sys.argv[1:])\n"
+    )
+    for words in (["approve", "ctr@1"], ["audit", "verify"], ["why", "ctr@1"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1, (words, done.stderr)
+        assert "pip install 'mlspec[runtime]'" in done.stderr
