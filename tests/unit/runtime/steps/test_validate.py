@@ -530,3 +530,27 @@ def test_many_columns__one_that_looks_odd_by_chance_does_not_stop_the_data(tmp_p
     assert odd, "some column is beyond the limit on its own"
     assert all("this may be chance" in one["sentence"] for one in odd)
     assert found.error is None
+
+
+def test_freshness__rows_of_the_future_do_not_hide_an_old_table(tmp_path):
+    at = trips()["at"].cast(pa.int64()).to_pylist()
+    at[7] += 400 * 86_400_000_000
+    moved = pa.array(at).cast(pa.timestamp("us", tz="UTC"))
+    found = Validated(tmp_path, trips(at=moved), facts_of("freshness <= 1h"))
+    newest = 1_772_000_000 + 199  # seconds since 1970, of the last row that lies in the past
+    run = 1_772_336_470  # 2026-03-01T03:41:10Z
+    assert found.check("freshness <= 1h")["estimate"] == run - newest
+
+
+def test_wildcards__leave_out_what_identifies_and_orders_rows(tmp_path):
+    declared = columns(
+        k="string", u={"type": "string", "unique": True}, t="timestamp", at="timestamp", v="string"
+    )
+    moment = pa.array([0] * 3, pa.timestamp("us", tz="UTC"))
+    table = pa.table(
+        {"k": ["a", "b", "c"], "u": ["a", "b", "c"], "t": moment, "at": moment, "v": ["x"] * 3}
+    )
+    facts = facts_of("psi <= 0.2", "null_rate <= 1%", columns=declared, key=("k",), time="t")
+    found = Validated(tmp_path, table, facts)
+    assert [one["column"] for one in found.check("psi <= 0.2")["slices"]] == ["v"]
+    assert len(found.check("null_rate <= 1%")["slices"]) == 5
