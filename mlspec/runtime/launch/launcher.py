@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -171,10 +171,11 @@ def interruptible() -> Iterator[None]:
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        # Not by methods of Popen: the main thread may hold its lock where it was interrupted.
         for one in _alive:
-            _end(one)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+            with suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGTERM)
+        raise SystemExit(128 + number)  # unwinds: half-made folders are removed on the way
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
