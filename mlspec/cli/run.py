@@ -101,16 +101,11 @@ def _noun_or_run(
     """Return the noun to make, or the run to resume, that the argument names."""
     if what is None:
         return None, None
-    if not is_noun(what):
-        if resume:
-            return None, what
-        raise typer.BadParameter(
-            f"`{what}` is no noun such as `models.NAME`; a run's id needs --resume;"
-            f" a pipeline is named by `--pipeline {what}`",
-            param_hint="NOUN|ID",
-        )
+    if resume and not is_noun(what):
+        return None, what
     if pipeline is not None:
-        raise typer.BadParameter(f"`{what}` has its own pipeline", param_hint="--pipeline")
+        why = "has its own pipeline" if is_noun(what) else "is no noun; a run's id needs --resume"
+        raise typer.BadParameter(f"`{what}` {why}", param_hint="--pipeline")
     return what, None
 
 
@@ -176,7 +171,7 @@ def _of_noun(analysed: Analysed, noun: str, output: str) -> str:
     application = analysed.application
     known = [pipeline.id for pipeline in application.pipelines] if application is not None else []
     kind, _, name = noun.partition(".")
-    if f"{_MAKES[kind]}-{name}" in known:
+    if is_noun(noun) and f"{_MAKES[kind]}-{name}" in known:
         return f"{_MAKES[kind]}-{name}"
     made = [
         f"{kind}.{one.removeprefix(f'{first}-')}"
@@ -184,11 +179,13 @@ def _of_noun(analysed: Analysed, noun: str, output: str) -> str:
         for one in known
         if one.startswith(f"{first}-")
     ]
-    guess = nearest(noun, made)
+    same = next((one for one in made if one.partition(".")[2] == noun), None)
+    guess = f"--pipeline {noun}" if noun in known else same or nearest(noun, made)
     listed = ", ".join(f"`{one}`" for one in made) or "none"
+    no_noun = f"`{noun}` is no noun such as `models.NAME`; a run's id needs --resume"
     problem = Diagnostic(
         code=names.UNKNOWN_PIPELINE,
-        message=f"no pipeline makes `{noun}`",
+        message=f"no pipeline makes `{noun}`" if is_noun(noun) else no_noun,
         notes=(f"what can be made: {listed}",),
         help=(f"did you mean `{guess}`?",) if guess else (),
     )
