@@ -138,17 +138,22 @@ class _File:
                 self._odd("a statement of the DAG file is not understood", statement.lineno)
 
     def _import(self, module: str, name: str, called: str, line: int) -> None:
-        folder = posixpath.dirname(self.artifact.path)
-        support = posixpath.join(folder, f"{module.replace('.', '/')}.py")
         self._bind(called, line)
-        if support in self.modules:
-            if not self.modules[support]:
-                self._odd(f"the support module `{support}` is not the one that is shipped", line)
+        support = self._modules_called(module)
+        if any(not self.modules[path] for path in support):
+            self._odd(f"the support module `{module}` is not the one that is shipped", line)
+        if support or (_MODULES.get(called) == module and called in (name, "k8s")):
             self.names[called] = name
-        elif _MODULES.get(called) != module or called not in (name, "k8s"):
-            self._odd(f"`{called}` is imported from `{module}`, which is not understood", line)
         else:
-            self.names[called] = name
+            self._odd(f"`{called}` is imported from `{module}`, which is not understood", line)
+
+    def _modules_called(self, module: str) -> list[str]:
+        """Return our modules that an import may find: beside the DAG or in a folder above it."""
+        folders = [self.artifact.path]
+        while folders[-1]:
+            folders.append(posixpath.dirname(folders[-1]))
+        paths = [posixpath.join(one, f"{module.replace('.', '/')}.py") for one in folders[1:]]
+        return [path for path in paths if path in self.modules]
 
     def _bind(self, name: str, line: int) -> None:
         if name in self.names or name in self.values or name in self.tasks:

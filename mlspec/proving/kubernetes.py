@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from mlspec.emit.artifact import Artifact
 from mlspec.proving.argo import start_of
 from mlspec.proving.documents import Doc, documents, merged
-from mlspec.proving.graph import Button, Flaw, Graph, Read, Spot, Task
+from mlspec.proving.graph import Button, Flaw, Graph, Read, Spot, Start, Task
 from mlspec.proving.words import kinds_in, of_vector
 
 _ARGO = frozenset({"WorkflowTemplate", "Workflow", "ClusterWorkflowTemplate", "CronWorkflow"})
@@ -82,8 +82,9 @@ def read(artifacts: Sequence[Artifact]) -> Read:
         built = _Built(files=files)
         built.add(posixpath.dirname(path))
         flaws += built.flaws
+        configs = {name: doc for (kind, name), doc in built.objects.items() if kind == "ConfigMap"}
         for doc in built.objects.values():
-            graphs += _graphs(doc, posixpath.dirname(path), flaws)
+            graphs += _graphs(doc, posixpath.dirname(path), configs, flaws)
     return Read(graphs=tuple(graphs), flaws=tuple(dict.fromkeys(flaws)))
 
 
@@ -152,13 +153,15 @@ def _identity(doc: Doc) -> _Identity:
 # ------------------------------------------------------------------ workflows
 
 
-def _graphs(doc: Doc, overlay: str, flaws: list[Flaw]) -> Iterator[Graph]:
+def _graphs(
+    doc: Doc, overlay: str, configs: Mapping[str, Doc], flaws: list[Flaw]
+) -> Iterator[Graph]:
     """Yield the graph of a workflow template; what promotes anywhere else is a flaw."""
     kind, name = _identity(doc)
     if kind == "WorkflowTemplate":
-        yield _template_graph(doc, f"{overlay}: {name}")
+        yield _template_graph(doc, f"{overlay}: {name}", configs)
         return
-    texts = [one.text for one in doc.walk() if one.text is not None]
+    texts = [text for one in doc.walk() if (text := one.text) and not text.startswith("{")]
     lists = [" ".join(str(item.value) for item in one.items) for one in doc.walk() if one.items]
     if kinds_in((*texts, *lists)) & {"promote", "approve"}:
         flaws.append(
@@ -178,7 +181,7 @@ def _starter(doc: Doc, kind: str, name: str) -> Iterator[Flaw]:
             yield Flaw(text, value.at, on_path=True)
 
 
-def _template_graph(doc: Doc, name: str) -> Graph:
+def _template_graph(doc: Doc, name: str, configs: Mapping[str, Doc]) -> Graph:
     spec = doc.get("spec")
     entries = spec.entries if spec is not None else {}
     flaws = [
@@ -198,7 +201,7 @@ def _template_graph(doc: Doc, name: str) -> Graph:
     dag = entry.get("dag", "tasks") if entry is not None else None
     if dag is None or entry is None or set(entry.entries) != {"name", "dag"}:
         flaws.append(Flaw("the entry of the workflow is no DAG", doc.at, on_path=True))
-    tasks = _tasks(dag.items if dag is not None else (), templates, flaws)
+    tasks = _tasks(dag.items if dag is not None else (), templates, configs, flaws)
     flaws += _elsewhere(templates, entry, _text(entries.get("onExit")))
     return Graph(name=name, at=doc.at, tasks=tasks, flaws=tuple(flaws))
 
@@ -237,7 +240,10 @@ def _kinds(template: Doc) -> frozenset[str]:
 
 
 def _tasks(
-    listed: Sequence[Doc], templates: Mapping[str, Doc], flaws: list[Flaw]
+    listed: Sequence[Doc],
+    templates: Mapping[str, Doc],
+    configs: Mapping[str, Doc],
+    flaws: list[Flaw],
 ) -> dict[str, Task]:
     names = frozenset(_text(one.get("name")) for one in listed)
     asking = frozenset(
@@ -250,20 +256,29 @@ def _tasks(
         name = _text(one.get("name"))
         if name in made:
             flaws.append(Flaw(f"two tasks are called `{name}`", one.at, on_path=True))
-        made[name] = _task(name, one, templates.get(_text(one.get("template"))), names, asking)
+        start, odd = start_of(name, one, names, asking)
+        template = templates.get(_text(one.get("template")))
+        made[name] = _task(name, one, template, configs, start, [*odd, *_odd_keys(name, one)])
     return made
 
 
-def _task(
-    name: str, one: Doc, template: Doc | None, names: frozenset[str], asking: frozenset[str]
-) -> Task:
-    start, flaws = start_of(name, one, names, asking)
-    for key, value in one.entries.items():
+def _odd_keys(name: str, task: Doc) -> Iterator[Flaw]:
+    for key, value in task.entries.items():
         # A loop over run-time values starts each instance as the task itself would.
         if key in ("withParam", "withItems"):
-            flaws.append(Flaw(f"`{name}` is a loop", value.at))
+            yield Flaw(f"`{name}` is a loop", value.at)
         elif key not in _TASK | {"dependencies", "continueOn"}:
-            flaws.append(Flaw(f"`{key}` of `{name}` is not understood", value.at, on_path=True))
+            yield Flaw(f"`{key}` of `{name}` is not understood", value.at, on_path=True)
+
+
+def _task(
+    name: str,
+    one: Doc,
+    template: Doc | None,
+    configs: Mapping[str, Doc],
+    start: Start,
+    flaws: list[Flaw],
+) -> Task:
     if template is None:
         text = f"`{name}` has a template that does not stand here"
         return Task(
@@ -278,7 +293,7 @@ def _task(
     words, node = None, None
     variables: dict[str, str | None] = {}
     if container is not None:
-        words, node, variables, more = _container(name, template, container)
+        words, node, variables, more = _container(name, template, container, configs)
         flaws += more
     nested = [key for key in ("dag", "steps") if template.get(key) is not None]
     if nested:
@@ -297,7 +312,7 @@ def _task(
 
 
 def _container(
-    name: str, template: Doc, container: Doc
+    name: str, template: Doc, container: Doc, configs: Mapping[str, Doc]
 ) -> tuple[tuple[str, ...] | None, str | None, dict[str, str | None], list[Flaw]]:
     flaws = [
         Flaw(f"`{key}` of the template of `{name}` is not understood", value.at)
@@ -316,12 +331,32 @@ def _container(
         variable = _text(item.get("name"))
         if variable in variables:
             flaws.append(Flaw(f"`{variable}` is set twice in `{name}`", item.at))
-        value = item.get("value")
-        variables[variable] = value.text if value is not None else None
+        variables[variable] = _value(item, configs, variables)
     command = container.texts("command")
     node = variables.pop("MLSPEC_NODE", None)
     words = of_vector(command) if command else None
-    return words, node.replace("$$", "$") if node is not None else None, variables, flaws
+    return words, node, variables, flaws
+
+
+def _value(
+    item: Doc, configs: Mapping[str, Doc], variables: Mapping[str, str | None]
+) -> str | None:
+    """Return what a variable becomes: Kubernetes reads `$$` and `$(NAME)` of those before it."""
+    kept = item.get("valueFrom", "configMapKeyRef")
+    if kept is not None:
+        config = configs.get(_text(kept.get("name")))
+        found = config.get("data", _text(kept.get("key"))) if config is not None else None
+        return found.text if found is not None else None
+    value = item.get("value")
+    if value is None or value.text is None:
+        return None
+
+    def expand(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        return variables.get(found[1]) or found[0]
+
+    return re.sub(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)", expand, value.text)
 
 
 # ------------------------------------------------------------------ questions

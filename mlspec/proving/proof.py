@@ -221,15 +221,18 @@ class _GraphProof:
     # -------------------------------------------------------------- the engine's questions
 
     def _buttons(self, step: Step, task: Task) -> tuple[Task, ...]:
-        """Return the tasks with the engine's questions for one approve step."""
+        """Return the tasks with the engine's questions for one approve step.
+
+        What also stands above the steps that it needs asks for something else: an environment.
+        """
         roles = {approval.role for approval in step.approvals}
+        before = {one.id for need in step.needs for one in self._tasks.get(need, ())}
         above = self._graph.above(task.id) | {task.id}
-        own = {one.id for many in self._tasks.values() for one in many if one.id != task.id}
+        above -= before.union(*(self._graph.above(need) for need in before))
         return tuple(
             one
             for one in self._graph.tasks.values()
-            if one.id in above and one.id not in own
-            if one.button is not None and one.button.role in roles
+            if one.id in above and one.button is not None and one.button.role in roles
         )
 
     def _asked(self, step: Step, task: Task, buttons: tuple[Task, ...]) -> Iterator[Diagnostic]:
