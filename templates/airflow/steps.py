@@ -40,7 +40,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
-    AirflowTaskTimeout,
 )
 
 if TYPE_CHECKING:
@@ -194,6 +193,10 @@ def only_after(code: int, operator: type[Any]) -> type[Any]:
     Every other failure of the program is final, a timeout as well: exit codes of steps that
     mlspec derived are decisions, and a gate that says no would say it again.
     """
+    try:
+        from airflow.sdk.exceptions import AirflowTaskTimeout
+    except ImportError:  # before Airflow 3.3
+        from airflow.exceptions import AirflowTaskTimeout
 
     class OnlyAfter(operator):  # type: ignore[misc]  # the base is known at run time
         pod_ended_with: int | None = None
@@ -683,7 +686,8 @@ class Step(Check):
             case "store":
                 return self.pipeline.store_address()
             case "actor":
-                return str(run.triggering_user_name or context["task"].owner)
+                person = getattr(run, "triggering_user_name", None)
+                return str(person or context["task"].owner)
             case "commit":
                 bundle = getattr(ti, "bundle_instance", None)
                 return str(getattr(bundle, "version", None) or "")

@@ -43,7 +43,6 @@ def steps() -> Any:
         FailedError,
         SkippedError,
     )
-    sdk.AirflowTaskTimeout = LateError
     spec = importlib.util.spec_from_file_location(
         "steps_under_test", data_folder("templates") / "airflow" / "steps.py"
     )
@@ -315,7 +314,13 @@ def test_only_after__a_pod_is_tried_again_after_one_code(
     error: type[BaseException],
     raised: type[BaseException],
 ) -> None:
-    operator = steps.only_after(75, FakePodOperator)
+    late: Any = types.ModuleType("airflow.sdk.exceptions")
+    late.AirflowTaskTimeout = LateError
+    parents = {name: types.ModuleType(name) for name in ("airflow", "airflow.sdk")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in (*parents.items(), ("airflow.sdk.exceptions", late)):
+            patch.setitem(sys.modules, name, module)
+        operator = steps.only_after(75, FakePodOperator)
     assert operator.__name__ == "FakePodOperator"
     task = operator(_pod(init, main), error("x"))
     with pytest.raises(raised):
