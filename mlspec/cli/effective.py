@@ -2,15 +2,16 @@
 
 `mlspec explain --effective [PATH] [--env E]` prints it as an indented outline; a value's origin
 stands behind it: the file and line where it was written, what it overrides, `default` when nobody
-wrote it, and the level a step inherits a run setting from.
+wrote it, and the level a step inherits a run setting from. What a check asks stands below it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mlspec.cli.noun_defaults import Assumed, assumed
 from mlspec.schema.registry import Schema, load_schema
 from mlspec.schema.shapes import branches_of
 from mlspec.source import Origin, Route
@@ -29,7 +30,9 @@ class Value:
         route: where it stands.
         text: the value in flow style.
         file, line: where it was written; empty and 0 for a default.
-        notes: what it overrides, what brought it in, the level it is inherited from.
+        notes: what it overrides, what brought it in, the level it is inherited from; why it is the
+            default.
+        words: what it means; empty when the value says it.
     """
 
     route: Route
@@ -37,6 +40,7 @@ class Value:
     file: str = ""
     line: int = 0
     notes: tuple[str, ...] = ()
+    words: str = ""
 
     @property
     def origin(self) -> str:
@@ -45,38 +49,68 @@ class Value:
         return "; ".join((place, *self.notes))
 
 
-def effective_values(document: Document, at: Route = ()) -> tuple[Value, ...]:
+def effective_values(
+    document: Document, at: Route = (), environment: str | None = None
+) -> tuple[Value, ...]:
     """Return all leaves below a route of an effective document, in document order.
 
     Args:
         document: a tree whose layers are applied.
         at: keys and indices from the root; an unknown route gives nothing.
+        environment: whose layers they are.
     """
     schema: list[Schema] = [load_schema()]
     for step in at:
         schema = [inner for one in schema for inner in _below(one, step)]
+    nouns = assumed(document, environment)
     node = document.node_at(at)
     if node is None:
-        return tuple(
-            value for value in _inherited(document, at[:-1]) if value.route[: len(at)] == at
-        )
-    return tuple(_leaves(document, node, at, schema))
+        above = at[:-1]
+        rest = (*_inherited(document, above), *_assumed(document.node_at(above), above, nouns))
+        return tuple(value for value in rest if value.route[: len(at)] == at)
+    return tuple(_Walk(document, nouns).leaves(node, at, schema))
 
 
-def _leaves(document: Document, node: Node, route: Route, schemas: list[Schema]) -> Iterator[Value]:
-    match node:
-        case MapNode() if node.entries:
-            for key, entry in node.entries.items():
-                inner = [below for one in schemas for below in _below(one, key)]
-                yield from _leaves(document, entry.value, (*route, key), inner)
-            yield from _inherited(document, route)
-            yield from _defaults(node, route, schemas)
-        case SeqNode(items=items) if any(isinstance(item, MapNode) for item in items):
-            for index, item in enumerate(items):
-                inner = [below for one in schemas for below in _below(one, index)]
-                yield from _leaves(document, item, (*route, index), inner)
-        case _:
-            yield _written(document, node, route, route)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A document, and what its nouns assume."""
+
+    document: Document
+    nouns: Assumed
+
+    def leaves(self, node: Node, route: Route, schemas: list[Schema]) -> Iterator[Value]:
+        match node:
+            case MapNode() if node.entries:
+                words = self.nouns.words.get(route, "")
+                for key, entry in node.entries.items():
+                    inner = [below for one in schemas for below in _below(one, key)]
+                    for value in self.leaves(entry.value, (*route, key), inner):
+                        yield replace(value, words=value.words or words)
+                        words = ""
+                yield from _inherited(self.document, route)
+                yield from _defaults(node, route, schemas, self.nouns)
+                yield from _assumed(node, route, self.nouns)
+            case SeqNode(items=items) if any(
+                isinstance(item, MapNode) or (*route, index) in self.nouns.words
+                for index, item in enumerate(items)
+            ):
+                for index, item in enumerate(items):
+                    inner = [below for one in schemas for below in _below(one, index)]
+                    yield from self.leaves(item, (*route, index), inner)
+            case _:
+                written = _written(self.document, node, route, route)
+                yield replace(written, words=self.nouns.words.get(route, ""))
+
+
+def _assumed(node: Node | None, route: Route, nouns: Assumed) -> Iterator[Value]:
+    """Yield what the nouns assume at or below entries that a mapping does not have."""
+    entries = node.entries if isinstance(node, MapNode) else {}
+    depth = len(route)
+    for place, (text, why) in nouns.values.items():
+        if len(place) > depth and place[:depth] == route and place[depth] not in entries:
+            is_below_written = node is not None and not isinstance(node, MapNode)
+            if not is_below_written:
+                yield Value(route=place, text=text, notes=(why,) if why else ())
 
 
 def _written(document: Document, node: Node, origin: Route, route: Route, *more: str) -> Value:
@@ -118,12 +152,15 @@ def _inherited(document: Document, route: Route) -> Iterator[Value]:
                 yield _written(document, entry.value, (*level, key), (*route, key), source)
 
 
-def _defaults(node: MapNode, route: Route, schemas: list[Schema]) -> Iterator[Value]:
+def _defaults(
+    node: MapNode, route: Route, schemas: list[Schema], nouns: Assumed
+) -> Iterator[Value]:
     """Yield what the language assumes for keys that nobody wrote."""
     for schema in schemas:
         for branch in branches_of(schema):
             for key, inner in branch.get("properties", {}).items():
-                if key not in node.entries and "default" in inner:
+                is_said = key in node.entries or (*route, key) in nouns.without
+                if not is_said and "default" in inner:
                     yield Value(route=(*route, key), text=_plain(inner["default"]))
 
 
@@ -171,6 +208,8 @@ def outline(values: tuple[Value, ...]) -> str:
         depth = len(value.route) - 1
         key = _key(value.route[depth]) if value.route else ""
         rows.append((f"{'  ' * depth}{key}: {value.text}", value.origin))
+        if value.words:
+            rows.append((f"{'  ' * depth}  # {value.words}", ""))
         open_ = value.route[:-1]
     width = min(max((len(left) for left, right in rows if right), default=0), 60)
     return "\n".join(f"{left:<{width}}  # {right}" if right else left for left, right in rows)
@@ -189,6 +228,7 @@ def as_data(values: tuple[Value, ...]) -> list[dict[str, object]]:
             "file": value.file or None,
             "line": value.line or None,
             "notes": list(value.notes),
+            "words": value.words or None,
         }
         for value in values
     ]

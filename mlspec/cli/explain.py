@@ -64,7 +64,8 @@ def _effective(what: str, file: Path, env: str | None, output: str) -> None:
         for step in re.sub(r"\[(\d+)\]", r".\1", what).split(".")
         if step
     )
-    values = effective_values(analysed.document, route) if analysed.document else ()
+    document = analysed.document
+    values = effective_values(document, route, env) if document is not None else ()
     if not values:
         console.err(f"error: the spec has nothing at `{what}`.")
         raise typer.Exit(Exit.USAGE)
