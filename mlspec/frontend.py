@@ -10,9 +10,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mlspec.analysis.build import build_application
 from mlspec.analysis.catalogue import Catalogue
@@ -31,6 +33,9 @@ from mlspec.spec.bind import bind
 from mlspec.spec.model import Spec
 from mlspec.yamlio.nodes import Document
 
+if TYPE_CHECKING:
+    from mlspec.spec.components import Components
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -40,11 +45,13 @@ class Loaded:
         path: the main file.
         document: includes and `extends` applied, None when it cannot be opened.
         spec: its records, None when it cannot be read or its shape is wrong.
+        components: what its `uses` name.
     """
 
     path: Path
     document: Document | None = None
     spec: Spec | None = None
+    components: Components = field(default_factory=lambda: MappingProxyType({}))
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
@@ -81,6 +88,7 @@ class Analysed:
 def load(path: Path) -> Loaded:
     """Read a spec: files, includes, shape, `extends`; everything that needs no environment."""
     from mlspec.schema.validator import check_shape
+    from mlspec.spec.components import led_to, read_components, with_components
     from mlspec.spec.layers import assemble, resolve_extends
 
     with _without_gc():
@@ -104,9 +112,16 @@ def load(path: Path) -> Loaded:
                 return Loaded(path=path, document=document, diagnostics=tuple(found))
             value = again.value
         found += find_secrets(document)
+        components = read_components(document, {})
+        used = components.value or {}
+        secrets = (finding for one in used.values() for finding in find_secrets(one.document))
+        document = with_components(document, used)
+        found += led_to((*components.diagnostics, *secrets), document)
         # Unknown keys do not hide the rest: `bind` sees the document without them.
-        spec = bind(document, value)
-        return Loaded(path=path, document=document, spec=spec, diagnostics=tuple(found))
+        spec = bind(document, value, used)
+        return Loaded(
+            path=path, document=document, spec=spec, components=used, diagnostics=tuple(found)
+        )
 
 
 def analyse(loaded: Loaded, environment: str | None = None, today: date | None = None) -> Analysed:
@@ -117,6 +132,8 @@ def analyse(loaded: Loaded, environment: str | None = None, today: date | None =
         environment: its name.
         today: waivers that ended before this day do not hold; None: their end is not judged.
     """
+    from mlspec.spec.components import led_to
+
     document = loaded.document
     found = list(loaded.diagnostics)
     if document is None or loaded.spec is None:
@@ -132,7 +149,7 @@ def analyse(loaded: Loaded, environment: str | None = None, today: date | None =
             built = build_application(spec, environment, today)
             catalogue = Catalogue(spec, environment)
             rules = (*_weaker(loaded, catalogue), *find_differences(document, catalogue))
-            found += _unrelated(built.diagnostics, found)
+            found += _unrelated(tuple(led_to(built.diagnostics, document)), found)
             found += settle(rules, catalogue, today)
             application = built.value
             if application is not None:
@@ -153,6 +170,7 @@ def _layered(
 ) -> tuple[Document | None, Spec | None, tuple[Diagnostic, ...]]:
     """Return the document and the records with an environment's overlay, and what is wrong."""
     from mlspec.schema.validator import check_shape
+    from mlspec.spec.components import led_to, read_components, with_components
     from mlspec.spec.layers import apply_environment
 
     document, spec = loaded.document, loaded.spec
@@ -161,10 +179,22 @@ def _layered(
     overlaid = apply_environment(document, environment)
     if overlaid.value is None or overlaid.value.root is document.root:
         return document, spec, overlaid.diagnostics
-    document = replace(overlaid.value, id=f"{document.id}#{environment}")
-    shape = check_shape(document)
-    bound = bind(document, shape.value) if shape.value is not None else None
-    return document, bound, (*overlaid.diagnostics, *shape.diagnostics)
+    changed = replace(overlaid.value, id=f"{document.id}#{environment}")
+    shape = check_shape(changed)
+    if shape.value is None:
+        return changed, None, (*overlaid.diagnostics, *shape.diagnostics)
+    components = read_components(overlaid.value, loaded.components)
+    used = components.value or {}
+    secrets = [
+        finding
+        for name, one in used.items()
+        if name not in loaded.components
+        for finding in find_secrets(one.document)
+    ]
+    changed = with_components(changed, used)
+    told = led_to((*components.diagnostics, *secrets), changed)
+    found = (*overlaid.diagnostics, *shape.diagnostics, *told)
+    return changed, bind(changed, shape.value, used), found
 
 
 def _weaker(loaded: Loaded, after: Catalogue) -> tuple[Diagnostic, ...]:
@@ -229,7 +259,7 @@ def documents_of(analysed: Sequence[Analysed]) -> Mapping[str, Document]:
     for one in analysed:
         for document in (one.loaded.document, one.document):
             if document is not None:
-                found[document.id] = document
+                found |= {document.id: document, **document.parts}
     return found
 
 

@@ -1,7 +1,8 @@
 """Make the published JSON Schema of the language from the short notation in `source/`.
 
 Duty: read `mlspec/v1/source/*.yaml`, expand the notation (see `mlspec/v1/README.md`) and write
-`mlspec/v1/spec.schema.json`, one self-contained draft-07 schema. `--check` only compares.
+`mlspec/v1/spec.schema.json` and `component.schema.json`, each one self-contained draft-07 schema.
+`--check` only compares.
 Not part of the package; needs PyYAML.
 """
 
@@ -18,6 +19,7 @@ import yaml
 
 SOURCE = Path(__file__).resolve().parent / "mlspec" / "v1" / "source"
 TARGET = SOURCE.parent / "spec.schema.json"
+COMPONENT = SOURCE.parent / "component.schema.json"
 FILES = ("root", "pipelines", "data", "models", "serving", "delivery", "common")
 KEPT = (
     "type", "const", "enum", "pattern", "minLength", "minimum", "exclusiveMinimum", "maximum",
@@ -39,19 +41,35 @@ class Bundle:
         self.raw = raw
         self.definitions: dict[str, dict] = {}
 
-    def run(self) -> dict:
-        """Return the whole schema."""
+    def run(self, root: str) -> dict:
+        """Return the whole schema of what a definition describes."""
         for name, node in self.raw.items():
-            if not node.get("group") and name != "spec":
+            if not node.get("group") and name != root:
                 self.definitions[name] = self.expand(node, name)
-        spec = self.expand(self.raw["spec"], "spec")
-        self.loosen()
+        top = self.expand(self.raw[root], root)
+        if root == "spec":
+            self.loosen()
+        else:
+            self.definitions = self.reached(top)
         return {
             "$schema": "http://json-schema.org/draft-07/schema#",
             "$comment": "Generated from source/ by schemas/bundle.py; do not edit.",
-            **spec,
+            **top,
             "definitions": dict(sorted(self.definitions.items())),
         }
+
+    def reached(self, top: dict) -> dict[str, dict]:
+        """Return the definitions that a schema refers to, directly or not."""
+        found: dict[str, dict] = {}
+        waiting = [top]
+        while waiting:
+            text = json.dumps(waiting.pop())
+            for piece in text.split('"$ref": "#/definitions/')[1:]:
+                name = piece.split('"', 1)[0]
+                if name not in found:
+                    found[name] = self.definitions[name]
+                    waiting.append(found[name])
+        return found
 
     def expand(self, node: dict | str, where: str) -> dict:
         """Return the schema of one node of the notation."""
@@ -229,10 +247,10 @@ class Bundle:
         return any(self.has_object(other, seen) for other in names)
 
 
-def load() -> dict[str, dict]:
-    """Return all definitions of the notation."""
+def load(*files: str) -> dict[str, dict]:
+    """Return all definitions of the notation in these files."""
     raw: dict[str, dict] = {}
-    for name in FILES:
+    for name in files:
         for key, value in yaml.safe_load((SOURCE / f"{name}.yaml").read_text("utf-8")).items():
             if key in raw:
                 sys.exit(f"{name}: {key} is defined twice")
@@ -241,13 +259,17 @@ def load() -> dict[str, dict]:
 
 
 def main() -> None:
-    """Write or check the schema."""
-    text = json.dumps(Bundle(load()).run(), indent=1, ensure_ascii=False) + "\n"
-    if sys.argv[1:] == ["--check"]:
-        if TARGET.read_text("utf-8") != text:
-            sys.exit(f"{TARGET} is stale: run python schemas/bundle.py")
-    else:
-        TARGET.write_text(text, "utf-8", newline="\n")
+    """Write or check the schemas."""
+    for target, root, files in (
+        (TARGET, "spec", FILES),
+        (COMPONENT, "component-file", (*FILES, "component")),
+    ):
+        whole = Bundle(load(*files)).run(root)
+        text = json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+        if sys.argv[1:] != ["--check"]:
+            target.write_text(text, "utf-8", newline="\n")
+        elif not target.exists() or target.read_text("utf-8") != text:
+            sys.exit(f"{target} is stale: run python schemas/bundle.py")
 
 
 if __name__ == "__main__":

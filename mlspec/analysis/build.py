@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 
 from mlspec.analysis.catalogue import Catalogue
+from mlspec.analysis.components import check_component
 from mlspec.analysis.derive.earlier import earlier_environment
 from mlspec.analysis.derive.facts import FactContext
 from mlspec.analysis.derive.pipelines import derive
@@ -59,6 +60,8 @@ def build_application(
     )
     if spec.app.owner is not None and spec.roles:
         find_role(spec.app.owner, context.roles, "the application is owned by", found)
+    for _, component in sorted(spec.components.items()):
+        check_component(component, constants, found)
     made = [
         build_pipeline(pipeline, context, found)
         for pipeline in sorted(spec.pipelines, key=lambda pipeline: pipeline.id)

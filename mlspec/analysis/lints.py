@@ -91,7 +91,7 @@ def _place(step: Step, application: Application) -> Iterator[Diagnostic]:
 
 
 def _settings(spec: Spec) -> Iterator[Diagnostic]:
-    levels = [spec.defaults]
+    levels = [spec.defaults, *(one.settings for _, one in sorted(spec.components.items()))]
     for pipeline in spec.pipelines:
         levels.append(pipeline.defaults)
         steps = (*pipeline.steps, pipeline.final) if pipeline.final else pipeline.steps

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from mlspec.analysis.components import settings_of
 from mlspec.analysis.edges import Surroundings, find_output
 from mlspec.analysis.graph import check_cycles, check_outputs
 from mlspec.analysis.matrix import build_matrix
@@ -103,14 +104,17 @@ def _build(
     context: AppContext,
     found: list[Diagnostic],
 ) -> Step | None:
+    used = context.spec.components.get(step.uses.component) if step.uses is not None else None
+    far = base if used is None else merge_settings(base, settings_of(used, found))
     return build_step(
         step,
-        merge_settings(base, step.settings),
+        merge_settings(far, step.settings),
         StepContext(
             around=around,
             params=params,
             roles=context.roles,
             constants=context.constants,
+            components=context.spec.components,
             app=context.spec.app.name,
             compute=context.compute,
             folder=context.spec.folders.get(step.source, "."),

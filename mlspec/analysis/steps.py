@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlspec.analysis.components import Caller, Filled, Port, fill, fit_step
 from mlspec.analysis.conditions import Needs, build_condition
 from mlspec.analysis.edges import Surroundings, build_input, build_output
 from mlspec.analysis.paths import written_path
@@ -18,7 +19,6 @@ from mlspec.analysis.texts import (
     resolve_text,
 )
 from mlspec.diagnostics.codes import graph as codes
-from mlspec.diagnostics.codes import layers as layer_codes
 from mlspec.diagnostics.codes import names as name_codes
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.diagnostics.suggest import nearest
@@ -27,6 +27,7 @@ from mlspec.ir.model import (
     Argv,
     Compute,
     Condition,
+    DataInput,
     Input,
     Join,
     Matrix,
@@ -34,11 +35,12 @@ from mlspec.ir.model import (
     Param,
     Resources,
     Secret,
+    StageMode,
     Step,
     StepInput,
 )
-from mlspec.ir.values import Namespace
-from mlspec.spec.model import Located, RoleSpec, SettingsSpec, StepSpec
+from mlspec.ir.values import Namespace, Text
+from mlspec.spec.model import ComponentSpec, Located, RoleSpec, SettingsSpec, StepSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class StepContext:
     params: Mapping[str, Param]
     roles: Mapping[str, RoleSpec]
     constants: Mapping[str, str]
+    components: Mapping[str, ComponentSpec]
     app: str
     compute: Compute | None = None
     folder: str = "."
@@ -75,7 +78,8 @@ def build_step(
     outputs = _outputs(spec, context, found)
     matrix = context.around.matrices.get(spec.id)
     scope = _scope(spec, matrix, context)
-    action = _action(spec, scope, found)
+    used = _used(spec, inputs, matrix, scope, context, found)
+    action = used.action() if used is not None else _action(spec, scope, found)
     needs = _needs(spec, inputs, matrix, context, found)
     whole = len(inputs) == len(spec.inputs) and all(
         need.text in context.around.steps for need in spec.needs
@@ -103,9 +107,7 @@ def build_step(
         ),
         matrix=matrix,
         image=image,
-        env=tuple(
-            (name, resolve_text(item.text, item.at, scope, found)) for name, item in settings.env
-        ),
+        env=_env(settings, used, scope, found),
         secrets=tuple(Secret(name, item.text) for name, item in settings.secrets),
         resources=settings.resources or Resources(),
         timeout=settings.timeout,
@@ -185,20 +187,68 @@ def _scope(spec: StepSpec, matrix: Matrix | None, context: StepContext) -> Scope
     )
 
 
+def _env(
+    settings: SettingsSpec, used: Filled | None, scope: Scope, found: list[Diagnostic]
+) -> tuple[tuple[str, Text], ...]:
+    """Return the variables: those that a component sets see its names only."""
+    env: dict[str, Text] = {}
+    for name, item in settings.env:
+        own = used.env(name, item) if used is not None else None
+        env[name] = resolve_text(item.text, item.at, scope, found) if own is None else own
+    if used is not None:
+        env.update(used.variables())
+    return tuple(sorted(env.items()))
+
+
+def _used(
+    spec: StepSpec,
+    inputs: tuple[Input, ...],
+    matrix: Matrix | None,
+    scope: Scope,
+    context: StepContext,
+    found: list[Diagnostic],
+) -> Filled | None:
+    """Return the component that a step uses; None: none, or it cannot be read."""
+    component = context.components.get(spec.uses.component) if spec.uses is not None else None
+    if component is None or spec.uses is None:
+        return None
+    resolved = {item.name: item for item in inputs}
+    fit_step(
+        component,
+        spec.uses,
+        scope.owner,
+        {
+            item.name: Port(at=item.at, type=_type_of(resolved.get(item.name), spec, context))
+            for item in spec.inputs
+        },
+        {item.name: Port(at=item.at) for item in spec.outputs},
+        found,
+    )
+    caller = Caller(owner=scope.owner, scope=scope, params=context.params, matrix=matrix)
+    return fill(component, spec.uses, caller, found)
+
+
+def _type_of(item: Input | None, spec: StepSpec, context: StepContext) -> str | None:
+    """Return what an input is, when its producer says so."""
+    match item:
+        case DataInput(data=data, mode=StageMode.PATH):
+            return "folder" if context.around.formats.get(data) == "files" else "table"
+        case StepInput(step=step, output=output):
+            producer = context.around.steps.get(step)
+            if producer is None or producer.uses is None or producer.matrix != spec.matrix:
+                return None
+            component = context.components.get(producer.uses.component)
+            ports = component.outputs if component is not None else ()
+            return next((port.type for port in ports if port.name == output), None)
+        case _:
+            return None
+
+
 def _action(spec: StepSpec, scope: Scope, found: list[Diagnostic]) -> Action | None:
     at = spec.at / "run"
     match spec.run:
         case None:
-            place = spec.uses.at if spec.uses is not None else spec.at.key()
-            found.append(
-                Diagnostic(
-                    code=layer_codes.COMPONENT,
-                    message=f"`{spec.id}` uses a component; explicit steps cannot do that yet",
-                    at=place,
-                    help=("write `run:` with the command",),
-                )
-            )
-            return None
+            return None  # a component that cannot be read: that was said
         case str():
             return resolve_script(spec.run, at, scope, found)
         case _:

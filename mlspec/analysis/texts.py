@@ -35,11 +35,34 @@ class Scope:
         owner: the step in words, for messages.
         names: for each run-time namespace, its names.
         constants: `app.name` and `environment.name` with their values.
+        given: values of a component's parameters: `params` are these then, and no run parameters.
     """
 
     owner: str
     names: Mapping[Namespace, tuple[str, ...]]
     constants: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Text] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A component's parameter with its value: scripts read it from a variable, words hold it."""
+
+    name: str
+    value: Text
+
+    @property
+    def variable(self) -> str:
+        """Environment variable that carries the value into a script."""
+        return given_variable(self.name)
+
+
+def given_variable(name: str) -> str:
+    """Return the environment variable of a component's parameter.
+
+    No reference has it: namespaces become `MLSPEC_<NAMESPACE>_…`, and none is called `with`.
+    """
+    return f"MLSPEC_WITH_{name.upper()}"
 
 
 def resolve_text(text: str, at: Origin, scope: Scope, found: list[Diagnostic]) -> Text:
@@ -53,7 +76,7 @@ def resolve_text(text: str, at: Origin, scope: Scope, found: list[Diagnostic]) -
             continue
         if reference.start > done:
             parts.append(Literal(text[done : reference.start]))
-        parts.append(part)
+        parts += part.value if isinstance(part, Given) else (part,)
         done = reference.end
     if done < len(text):
         parts.append(Literal(text[done:]))
@@ -110,7 +133,7 @@ def resolve_script(text: str, at: Origin, scope: Scope, found: list[Diagnostic])
     return Script(text="".join(pieces), refs=tuple(refs[name] for name in sorted(refs)), at=at)
 
 
-def _spelled_in_script(part: Part, context: Context) -> str:
+def _spelled_in_script(part: Part | Given, context: Context) -> str:
     if isinstance(part, Literal):
         return part.text  # ids of the application and the environment: [a-z0-9-], safe anywhere
     inner = f"${{{part.variable}}}"
@@ -145,7 +168,7 @@ def _resolve(
     scope: Scope,
     found: list[Diagnostic],
     unknown: set[tuple[str, str]],
-) -> Part | None:
+) -> Part | Given | None:
     """Return what a reference names; what names nothing is reported once for each text."""
     key = (reference.namespace, reference.name)
     if key in unknown:
@@ -158,7 +181,7 @@ def _resolve(
 
 def _look_up(
     reference: FoundReference, at: Origin, scope: Scope, found: list[Diagnostic]
-) -> Part | None:
+) -> Part | Given | None:
     place = at.within(reference.start, reference.end)
     spelled = f"${{{reference.namespace}.{reference.name}}}"
     if reference.namespace not in NAMESPACES:
@@ -181,6 +204,8 @@ def _look_up(
     namespace = Namespace(reference.namespace)
     known = scope.names.get(namespace, ())
     if reference.name in known:
+        if scope.given is not None and namespace is Namespace.PARAMS:
+            return Given(reference.name, scope.given.get(reference.name, ()))
         return Ref(namespace, reference.name)
     found.append(_unknown(reference, spelled, place, scope, known))
     return None
@@ -219,6 +244,8 @@ def _unknown(
     notes = [f"`{reference.namespace}` of {scope.owner}: {here}"]
     if reference.namespace == "run" and reference.name in ("status", "url"):
         notes.append("`run.status` and `run.url` are known only in `finally`")
+    if scope.given is not None and reference.namespace == "matrix":
+        notes.append("a component gets a value of the matrix through a parameter, in `with`")
     return Diagnostic(
         code=codes.UNKNOWN_REFERENCE,
         message=f"`{spelled}` names nothing that {scope.owner} has",

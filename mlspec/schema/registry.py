@@ -20,6 +20,9 @@ Schema: TypeAlias = dict[str, Any]
 SPEC = "mlspec/v1/spec.schema.json"
 """Path of the schema of the language below `schemas/`."""
 
+COMPONENT = "mlspec/v1/component.schema.json"
+"""Path of the schema of a component's file."""
+
 _MIRRORS = frozenset(
     ["oneOf", "allOf", "dependencies", "$comment", "$id", "$schema", "definitions"]
 )

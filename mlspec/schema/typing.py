@@ -59,9 +59,9 @@ class Typed:
 
 
 @cache
-def place_of(definition: str | None = None) -> Place:
-    """Return the place of a whole spec, or of a definition of its schema."""
-    references = references_of(SPEC)
+def place_of(definition: str | None = None, schema: str = SPEC) -> Place:
+    """Return the place of a whole file, or of a definition of its published schema."""
+    references = references_of(schema)
     return ShapeMaker(references.flat).place(references.root_of(definition))
 
 

@@ -18,7 +18,9 @@ from mlspec.source import Origin, Route
 from mlspec.yamlio.nodes import Document
 
 
-def check_shape(document: Document, definition: str | None = None) -> Result[Json]:
+def check_shape(
+    document: Document, definition: str | None = None, name: str = SPEC
+) -> Result[Json]:
     """Check a document; the value is None when its shape is wrong.
 
     When all that is wrong are unknown keys, the value is the document without them: what else is
@@ -28,15 +30,16 @@ def check_shape(document: Document, definition: str | None = None) -> Result[Jso
         document: a whole spec, or a part of one.
         definition: the definition of the schema that a part follows (`fragment`: an included
             file); None: a whole spec.
+        name: path of the published schema below `schemas/`.
     """
-    typed = read_typed(document.root, place_of(definition))
+    typed = read_typed(document.root, place_of(definition, name))
     if typed.fits:
         return Result(typed.value)
     # Only now: a valid document must not pay for the library.
     from mlspec.schema.explain import explain
     from mlspec.schema.keywords import failures
 
-    schema = load_schema(SPEC, definition)
+    schema = load_schema(name, definition)
     diagnostics = explain(document, failures(typed.value, schema, typed.misfits))
     if not diagnostics:
         raise MlspecBug("the two walks over the schema disagree")

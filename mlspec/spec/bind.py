@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mlspec.ir.model import Json
 from mlspec.source import Origin
@@ -27,6 +28,9 @@ from mlspec.spec.model import (
 )
 from mlspec.yamlio.nodes import Document
 
+if TYPE_CHECKING:
+    from mlspec.spec.components import Components
+
 _LATER = ("serving", "monitors", "kpis")
 _LATER_IN_DATA = ("retain",)
 _LATER_IN_RETRAIN = ("cooldown", "limit")
@@ -34,12 +38,13 @@ _LATER_IN_FEATURES = ("online", "trigger", "schedule", "engine")
 _LATER_TARGETS = ("serving", "features", "metrics", "infra")
 
 
-def bind(document: Document, value: Json) -> Spec:
+def bind(document: Document, value: Json, components: Components = MappingProxyType({})) -> Spec:
     """Return the typed records of a document.
 
     Args:
         document: the effective document (for origins and for scalars as written).
         value: its data with scalars typed by the schema.
+        components: those that it uses, as far as they could be read.
     """
     root = Cursor(document, value, Origin(document.id))
     main_folder = posixpath.dirname(document.id)
@@ -60,6 +65,9 @@ def bind(document: Document, value: Json) -> Spec:
         nouns=bind_nouns(root),
         later=tuple(_later(root)),
         folders=MappingProxyType(folders),
+        components=MappingProxyType(
+            {name: one.spec for name, one in components.items() if one.spec is not None}
+        ),
         at=root.at,
     )
 

@@ -9,7 +9,7 @@ from mlspec.errors import MlspecBug
 from mlspec.expr.quantity import parse_duration, parse_share
 from mlspec.ir.facts import Amount, ColumnFacts
 from mlspec.ir.model import Json
-from mlspec.spec.bind_steps import bind_settings, duration, located
+from mlspec.spec.bind_steps import bind_run, bind_settings, bind_uses, duration, located
 from mlspec.spec.cursor import Cursor
 from mlspec.spec.nouns import BlockSpec, CheckSpec, ColumnSpec, ExplainSpec
 
@@ -127,15 +127,9 @@ def _right(item: Cursor) -> str:
 
 def bind_block(block: Cursor) -> BlockSpec:
     """Bind a derived step's own implementation and its run settings (C7)."""
-    run = block.get("run")
-    words: str | tuple[str, ...] | None = None
-    if run is not None:
-        is_list = isinstance(run.value, list)
-        words = tuple(item.written for item in run.items()) if is_list else run.text
     return BlockSpec(
-        run=words,
-        uses=located(block, "uses"),
-        parameters=free(block, "with"),
+        run=bind_run(block),
+        uses=bind_uses(block),
         settings=bind_settings(block),
         source=block.source,
         at=block.at,

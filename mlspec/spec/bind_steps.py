@@ -19,7 +19,9 @@ from mlspec.spec.model import (
     OutputSpec,
     SettingsSpec,
     StepSpec,
+    UsesSpec,
 )
+from mlspec.spec.places import file_of
 
 APPROVAL_WITHIN = Duration(72 * 3_600_000)
 """Default of `within` (C11)."""
@@ -86,8 +88,8 @@ def bind_step(step_id: str, step: Cursor) -> StepSpec:
     metrics = step.get("metrics")
     return StepSpec(
         id=step_id,
-        run=_run(step),
-        uses=located(step, "uses"),
+        run=bind_run(step),
+        uses=bind_uses(step),
         description=step.text_of("description"),
         inputs=tuple(_input(name, item) for name, item in step.entries("inputs")),
         outputs=tuple(_output(name, item) for name, item in step.entries("outputs")),
@@ -127,13 +129,27 @@ def bind_approvals(holder: Cursor) -> tuple[ApprovalSpec, ...]:
     return tuple(found)
 
 
-def _run(step: Cursor) -> str | tuple[str, ...] | None:
+def bind_run(step: Cursor) -> str | tuple[str, ...] | None:
+    """Return the script or the words of a step, a block or a component."""
     run = step.get("run")
     if run is None:
         return None
     if isinstance(run.value, list):
         return tuple(item.written for item in run.items())
     return run.text
+
+
+def bind_uses(step: Cursor) -> UsesSpec | None:
+    """Bind `uses` and `with`."""
+    uses = step.get("uses")
+    if uses is None:
+        return None
+    return UsesSpec(
+        component=file_of(uses.text, uses.source),
+        text=uses.text,
+        given=tuple((name, Located(item.written, item.at)) for name, item in step.entries("with")),
+        at=uses.at,
+    )
 
 
 def _staged(item: Cursor) -> tuple[str, StageMode]:

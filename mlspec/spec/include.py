@@ -9,7 +9,6 @@ their total size and the number of values they expand to.
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from mlspec.diagnostics.codes import layers, reading, shape
 from mlspec.diagnostics.model import Code, Diagnostic, Label, RawPlace, Result
 from mlspec.source import SourceFile, Span
+from mlspec.spec.places import Refusal, Why, file_of, find_project_root, look_up
 from mlspec.yamlio.characters import shown
 from mlspec.yamlio.loader import MAX_BYTES, load_text, read_file
 from mlspec.yamlio.nodes import Document, MapEntry, MapNode, Node, ScalarNode, SeqNode
@@ -124,15 +124,6 @@ def assemble_files(path: Path, project_root: Path | None = None) -> Result[Docum
     return Result(Document(shown_as, tree, state.files), tuple(state.found))
 
 
-def find_project_root(main_file: str) -> str:
-    """Return the closest folder above a file that holds `.git`, or else the file's own folder."""
-    folders = Path(main_file).parents
-    for folder in folders:
-        if os.path.lexists(folder / ".git"):
-            return str(folder)
-    return str(folders[0])
-
-
 def _display(path: Path) -> str:
     try:
         return path.relative_to(Path.cwd()).as_posix()
@@ -185,55 +176,33 @@ def _includes(state: _Assembly, part: _Part, tree: MapNode) -> Iterator[_Part]:
 
 
 def _resolve(state: _Assembly, above: _Part, item: ScalarNode, text: str) -> _Part | None:
-    if "://" in text or text.startswith(("/", "~")) or posixpath.isabs(text.replace("\\", "/")):
-        state.report(
-            layers.INCLUDE_OUTSIDE,
-            item,
-            f"{shown(text)} is no file of the project",
-            "an include is a path relative to the file it stands in",
-        )
+    found = look_up(text, above.path.parent, state.project_root)
+    if isinstance(found, Refusal):
+        match found.why:
+            case Why.NO_PATH:
+                state.report(
+                    layers.INCLUDE_OUTSIDE,
+                    item,
+                    f"{shown(text)} is no file of the project",
+                    "an include is a path relative to the file it stands in",
+                )
+            case Why.OUTSIDE:
+                state.report(
+                    layers.INCLUDE_OUTSIDE,
+                    item,
+                    f"the include {shown(text)} leaves the project",
+                    "copy the file into the project; symbolic links count as where they lead",
+                )
+            case Why.MISSING if _GLOB & set(text):
+                message = f"the include {shown(text)} is a pattern"
+                state.report(layers.INCLUDE_OUTSIDE, item, message, "list the files one by one")
+            case Why.MISSING:
+                message = f"cannot read the include {shown(text)}: {found.reason}"
+                state.report(reading.FILE_NOT_FOUND, item, message)
         return None
+    identity = file_of(text, above.id)
     path = above.path.parent / text
-    try:
-        real = os.path.realpath(path, strict=True)
-        reason = ""
-    except (OSError, ValueError) as error:
-        real = state.project_root if "\0" in text else os.path.realpath(path)
-        reason = _why_missing(error)
-    if not _is_inside(real, state.project_root):
-        state.report(
-            layers.INCLUDE_OUTSIDE,
-            item,
-            f"the include {shown(text)} leaves the project",
-            "copy the file into the project; symbolic links count as where they lead",
-        )
-        return None
-    if reason:
-        if _GLOB & set(text):
-            message, advice = f"the include {shown(text)} is a pattern", "list the files one by one"
-            state.report(layers.INCLUDE_OUTSIDE, item, message, advice)
-        else:
-            message = f"cannot read the include {shown(text)}: {reason}"
-            state.report(reading.FILE_NOT_FOUND, item, message)
-        return None
-    identity = posixpath.normpath(posixpath.join(posixpath.dirname(above.id), text))
-    return _Part(id=identity, path=path, real=real, item=item, above=above)
-
-
-def _why_missing(error: OSError | ValueError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "it does not exist"
-    if isinstance(error, NotADirectoryError):
-        return "a part of the path is not a folder"
-    if isinstance(error, PermissionError):
-        return "permission denied"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return "the name is no possible file name"
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+    return _Part(id=identity, path=path, real=found, item=item, above=above)
 
 
 def _open(state: _Assembly, part: _Part) -> SourceFile | None:

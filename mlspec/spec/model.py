@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlspec.ir.model import EMPTY, Build, Join, Json, ParamType, Resources, Retry, StageMode
@@ -89,12 +90,28 @@ class MatrixSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsesSpec:
+    """`uses` and `with`.
+
+    Attributes:
+        component: id of the component's file (`mlspec.spec.components.file_of`).
+        text: the path as written.
+        given: values of parameters as written.
+    """
+
+    component: str
+    text: str
+    given: tuple[tuple[str, Located], ...] = ()
+    at: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepSpec:
     """A step of an explicit pipeline, or its `finally`."""
 
     id: str
     run: str | tuple[str, ...] | None
-    uses: Located | None = None
+    uses: UsesSpec | None = None
     description: str = ""
     inputs: tuple[InputSpec, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
@@ -124,6 +141,38 @@ class ParamSpec:
     enum: tuple[Located, ...]
     default: Located | None
     description: str
+    at: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSpec:
+    """An input or output of a component; `type` is `table`, `model`, `file`, `folder` or None."""
+
+    name: str
+    type: str | None
+    at: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentSpec:
+    """A component's file.
+
+    Attributes:
+        file: its id, a path like those of the spec's files.
+        digest: `sha256:…` of its text.
+        folder: of the file, relative to the spec's folder.
+    """
+
+    file: str
+    digest: str
+    folder: str
+    name: str
+    description: str = ""
+    params: tuple[ParamSpec, ...] = ()
+    inputs: tuple[PortSpec, ...] = ()
+    outputs: tuple[PortSpec, ...] = ()
+    run: str | tuple[str, ...]
+    settings: SettingsSpec = SettingsSpec()
     at: Origin
 
 
@@ -234,4 +283,6 @@ class Spec:
     later: tuple[tuple[str, Origin], ...]
     folders: Mapping[str, str]
     """Folder of each source file, relative to the main file's folder (`.` for its own)."""
+    components: Mapping[str, ComponentSpec] = field(default_factory=lambda: MappingProxyType({}))
+    """Components by the id of their file; one that cannot be read is missing."""
     at: Origin

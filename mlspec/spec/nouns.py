@@ -14,7 +14,7 @@ from mlspec.ir.facts import Amount, ColumnFacts, Range
 from mlspec.ir.model import EMPTY, Json
 from mlspec.ir.values import Duration
 from mlspec.source import Origin
-from mlspec.spec.model import ApprovalSpec, Located, SettingsSpec, TriggerSpec
+from mlspec.spec.model import ApprovalSpec, Located, SettingsSpec, TriggerSpec, UsesSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,7 @@ class BlockSpec:
     """A derived step's own implementation (C7): `run` or `uses`, and its run settings."""
 
     run: str | tuple[str, ...] | None = None
-    uses: Located | None = None
-    parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    uses: UsesSpec | None = None
     settings: SettingsSpec = SettingsSpec()
     source: str = ""
     at: Origin

@@ -8,7 +8,8 @@ name the place where each value was written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from mlspec.source import Route, SourceFile
 
@@ -89,12 +90,16 @@ class Document:
         root: the tree; an empty mapping when the main file cannot be read as YAML.
         files: by id; the main file first.
         readable: False when `root` says nothing, and only `files` is of use (for messages).
+        parts: documents of their own that this one uses, by id; origins lead into them too.
+        used_by: for such a document, the node that names it first.
     """
 
     id: str
     root: Node
     files: Mapping[str, SourceFile]
     readable: bool = True
+    parts: Mapping[str, Document] = field(default_factory=lambda: MappingProxyType({}))
+    used_by: Node | None = None
 
     def node_at(self, route: Route) -> Node | None:
         """Return the node at a route, or None when there is none."""

@@ -34,3 +34,9 @@ NOT_COMPILED = Code(
     "a noun or a key that is checked for its shape only",
     Severity.WARNING,
 )
+COMPONENT_PARAMETER = Code(
+    "ML078", "component-parameter", "`with` does not give a component what its parameters ask for"
+)
+COMPONENT_CONTRACT = Code(
+    "ML079", "component-contract", "a component's inputs or outputs do not fit where it is used"
+)

@@ -8,7 +8,7 @@ from mlspec.frontend import documents_of, load, make_report, validate
 from tests.support.cases import Found, run_case
 
 CASES = Path(__file__).parents[2] / "cases"
-AREAS = ("names", "graph", "security")
+AREAS = ("names", "graph", "security", "components")
 
 
 def found_in(path):

@@ -7,8 +7,9 @@ import pytest
 
 from mlspec.diagnostics.model import RawPlace
 from mlspec.source import Origin
-from mlspec.spec.include import MAX_FILES, find_project_root
+from mlspec.spec.include import MAX_FILES
 from mlspec.spec.layers import assemble, folder_of
+from mlspec.spec.places import find_project_root
 from mlspec.yamlio.locate import locate, provenance
 from mlspec.yamlio.nodes import Document
 
