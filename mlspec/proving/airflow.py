@@ -69,15 +69,21 @@ def read(artifacts: Sequence[Artifact]) -> Read:
     modules = {a.path: a.text == shipped for a in artifacts if a.path.endswith(".py")}
     for artifact in artifacts:
         if not artifact.path.endswith(".py"):
-            if kinds_in([artifact.text]) & {"promote", "approve"}:
-                flaws.append(
-                    Flaw(
-                        "it runs steps of a promotion by itself", Spot(artifact.path), on_path=True
-                    )
-                )
+            flaws += _hidden(artifact)
         elif not modules[artifact.path] and not _is_support(artifact):
-            graphs.append(_File(artifact, modules).graph())
+            graph = _File(artifact, modules).graph()
+            graphs.append(graph)
+            if graph.flaws and not any("promote" in task.runs for task in graph.tasks.values()):
+                flaws += _hidden(artifact)
     return Read(graphs=tuple(graphs), flaws=tuple(flaws))
+
+
+def _hidden(artifact: Artifact) -> list[Flaw]:
+    """Return a flaw when a file names a promotion that is in no graph."""
+    if not kinds_in([artifact.text]) & {"promote", "approve"}:
+        return []
+    text = "it names steps of a promotion, and is not understood"
+    return [Flaw(text, Spot(artifact.path), on_path=True)]
 
 
 def _is_support(artifact: Artifact) -> bool:
