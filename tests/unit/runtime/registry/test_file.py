@@ -11,6 +11,7 @@ import pytest
 from mlspec.ir.facts import RegistryFacts
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.registry import RegistryError, State, disk, open_registry
+from mlspec.runtime.registry import file as file_module
 from mlspec.runtime.registry.file import FileRegistry
 from tests.support.versions import draft, package, registered
 
@@ -233,3 +234,18 @@ def test_open_registry__needs_a_folder(tmp_path):
     found = open_registry(RegistryFacts(), (tmp_path / "s").as_uri(), "shop", "prod", {})
     registered(found, tmp_path, "one")
     assert (tmp_path / "s" / "shop" / "registry" / "blobs").is_dir()
+
+
+def test_register__a_package_that_changes_meanwhile_is_refused(registry, tmp_path, monkeypatch):
+    folder = package(tmp_path / "p")
+    real = file_module.files_of_package
+
+    def then_changed(place):
+        found = real(place)
+        (place / "model" / "model.txt").write_text("changed", encoding="utf-8")
+        return found
+
+    monkeypatch.setattr(file_module, "files_of_package", then_changed)
+    with pytest.raises(RegistryError, match=r"`model\.txt` changed while it was registered"):
+        registry.register(draft(), folder)
+    assert registry.versions("ctr") == ()
