@@ -74,3 +74,17 @@ class Saved:
     loader: str | None = None
     classes: tuple[Any, ...] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TrainedClasses:
+    """The part of a scorer whose classes are those of the training rows, as `model.json` says."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        """Keep the classes of a document."""
+        found = facts.get("classes")
+        self._classes: tuple[Any, ...] | None = None if found is None else tuple(found)
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """Labels of the training rows in their order: output number i is the i-th of them."""
+        return self._classes

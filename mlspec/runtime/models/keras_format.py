@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlspec.runtime.metrics.arrays import AnyArray
-from mlspec.runtime.models.contract import Saved, Saving
+from mlspec.runtime.models.contract import Saved, Saving, TrainedClasses
 from mlspec.runtime.models.libraries import library, made_by, version_of
 from mlspec.runtime.models.tabular import numbers_of
 
@@ -53,18 +53,13 @@ def load(folder: Path, facts: Mapping[str, Any], project: Path) -> KerasScorer:
     return KerasScorer(_read(folder), facts)
 
 
-class KerasScorer:
+class KerasScorer(TrainedClasses):
     """Predicts with a model of Keras."""
 
     def __init__(self, model: Any, facts: Mapping[str, Any]) -> None:
         """Keep the model."""
         self._model = model
-        self._classes = facts.get("classes")
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Labels of the training rows in their order: output i is the i-th of them."""
-        return None if self._classes is None else tuple(self._classes)
+        super().__init__(facts)
 
     def predict(self, features: pa.Table) -> AnyArray:
         """Return what the model answers, batch by batch."""

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlspec.runtime.metrics.arrays import AnyArray
-from mlspec.runtime.models.contract import Saved, Saving
+from mlspec.runtime.models.contract import Saved, Saving, TrainedClasses
 from mlspec.runtime.models.libraries import is_installed, library, made_by, version_of
 from mlspec.runtime.models.tabular import numbers_of, plain, texts_of
 from mlspec.runtime.steps.contract import StepError
@@ -57,18 +57,13 @@ def load(folder: Path, facts: Mapping[str, Any], project: Path) -> BoosterScorer
     return BoosterScorer(_booster(folder), facts)
 
 
-class BoosterScorer:
+class BoosterScorer(TrainedClasses):
     """Predicts with a booster."""
 
     def __init__(self, booster: Any, facts: Mapping[str, Any]) -> None:
         """Keep the booster."""
         self._booster = booster
-        self._classes = facts.get("classes")
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Labels of the training rows in their order."""
-        return None if self._classes is None else tuple(self._classes)
+        super().__init__(facts)
 
     def predict(self, features: pa.Table) -> AnyArray:
         """Return what the objective predicts.

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlspec.runtime.metrics.arrays import AnyArray
-from mlspec.runtime.models.contract import Saved, Saving
+from mlspec.runtime.models.contract import Saved, Saving, TrainedClasses
 from mlspec.runtime.models.libraries import library, made_by, version_of
 from mlspec.runtime.models.tabular import column, numbers_of, texts_of
 
@@ -60,21 +60,16 @@ def load(folder: Path, facts: Mapping[str, Any], project: Path) -> OnnxScorer:
     return OnnxScorer(_session(folder), facts)
 
 
-class OnnxScorer:
+class OnnxScorer(TrainedClasses):
     """Predicts with an ONNX graph."""
 
     def __init__(self, session: Any, facts: Mapping[str, Any]) -> None:
         """Choose the output."""
         self._session = session
-        self._classes = facts.get("classes")
+        super().__init__(facts)
         names = [one.name for one in session.get_outputs()]
         named = [one for one in names if "prob" in one.lower()]
         self._output = named[0] if named else names[-1]
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Labels of the training rows in their order: output i is the i-th of them."""
-        return None if self._classes is None else tuple(self._classes)
 
     def predict(self, features: pa.Table) -> AnyArray:
         """Return the chosen output."""

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlspec.runtime.metrics.arrays import AnyArray
-from mlspec.runtime.models.contract import Saved, Saving
+from mlspec.runtime.models.contract import Saved, Saving, TrainedClasses
 from mlspec.runtime.models.libraries import library, made_by, version_of
 from mlspec.runtime.steps.contract import StepError
 
@@ -78,19 +78,14 @@ def check_stages(folder: Path) -> None:
                 raise StepError(f"a stage of the pipeline is a `{name}`, which is not Spark's own")
 
 
-class PipelineScorer:
+class PipelineScorer(TrainedClasses):
     """Predicts with a pipeline of Spark ML."""
 
     def __init__(self, spark: Any, model: Any, facts: Mapping[str, Any]) -> None:
         """Keep the pipeline and its session."""
         self._spark, self._model = spark, model
         self._task = facts["task"]
-        self._classes = facts.get("classes")
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Labels of the training rows in their order: label number i is the i-th of them."""
-        return None if self._classes is None else tuple(self._classes)
+        super().__init__(facts)
 
     def predict(self, features: pa.Table) -> AnyArray:
         """Return what the pipeline predicts, in the order of the rows.

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlspec.runtime.metrics.arrays import AnyArray
-from mlspec.runtime.models.contract import Saved, Saving
+from mlspec.runtime.models.contract import Saved, Saving, TrainedClasses
 from mlspec.runtime.models.libraries import library, made_by, version_of
 from mlspec.runtime.models.tabular import numbers_of
 from mlspec.runtime.models.torch_archive import check_program, check_script
@@ -91,19 +91,14 @@ def load(folder: Path, facts: Mapping[str, Any], project: Path) -> ModuleScorer:
     return ModuleScorer(_read(folder), facts)
 
 
-class ModuleScorer:
+class ModuleScorer(TrainedClasses):
     """Predicts with a module."""
 
     def __init__(self, module: Any, facts: Mapping[str, Any]) -> None:
         """Keep the module."""
         self._module = module
-        self._classes = facts.get("classes")
+        super().__init__(facts)
         self._dtype = (facts.get("details") or {}).get("dtype", "float32")
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """Labels of the training rows in their order: output i is the i-th of them."""
-        return None if self._classes is None else tuple(self._classes)
 
     def predict(self, features: pa.Table) -> AnyArray:
         """Return what the module answers, batch by batch."""
