@@ -7,13 +7,20 @@ there for something to compare with says so and goes on when there is nothing.
 from __future__ import annotations
 
 from mlspec.ir.kinds import Kind
-from mlspec.ir.model import Step
-from mlspec.ir.values import Namespace, Ref
+from mlspec.ir.model import Argv, Step
+from mlspec.ir.values import Namespace, Ref, plain
 
 STORE = Ref(Namespace.RUN, "store")
 """What a derived step reads to find the store."""
 
 _ONLY_LOOK = frozenset({Kind.VALIDATE, Kind.EXPLAIN, Kind.PACKAGE})
+
+
+def runs_mlspec(step: Step) -> bool:
+    """Whether a step is one of ours: its image has Python and mlspec."""
+    action = step.action
+    is_ours = isinstance(action, Argv) and plain(action.words[0]) == "mlspec"
+    return step.kind.is_derived and is_ours
 
 
 def keeps_records(step: Step) -> bool:

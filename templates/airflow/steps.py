@@ -346,17 +346,24 @@ class Pipeline:
 
     def store_address(self) -> str:
         """Return the absolute address of the store."""
-        if not self.store:
-            raise AirflowFailException("this pipeline was compiled without a store")
-        folder = local_path(self.store, self.folder)
-        return self.store if folder is None else folder.resolve().as_uri()
+        store = self.store_given()
+        folder = local_path(store, self.folder)
+        return store if folder is None else folder.resolve().as_uri()
+
+    def store_given(self) -> str:
+        """Return the store of the spec, or the one that the deployment names."""
+        store = self.store or os.environ.get("MLSPEC_STORE", "")
+        if not store:
+            raise AirflowFailException(
+                "this pipeline was compiled without a store, and MLSPEC_STORE is not set"
+            )
+        return store
 
     def files(self) -> Store:
         """Return the store."""
-        if not self.store:
-            raise AirflowFailException("this pipeline was compiled without a store")
-        folder = local_path(self.store, self.folder)
-        return ObjectStore(self.store) if folder is None else LocalStore(folder)
+        store = self.store_given()
+        folder = local_path(store, self.folder)
+        return ObjectStore(store) if folder is None else LocalStore(folder)
 
     def outside(self, address: str) -> tuple[Store, str]:
         """Return the store above any address or path of the project, and the last name."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mlspec.backends.airflow.pods import brings, check_pod
-from mlspec.backends.records import keeps_records
+from mlspec.backends.records import keeps_records, runs_mlspec
 from mlspec.diagnostics.codes.targets import BAD_NATIVE, NO_STORE, PARTIAL, TARGET_LIMIT
 from mlspec.diagnostics.model import Diagnostic, Label, Severity
 from mlspec.ir.model import (
@@ -107,15 +107,19 @@ def _store_limits(application: Application, pipeline: Pipeline) -> Iterator[Diag
     """Say once that files need a store, wherever they are handed on."""
     passing = [step.at for step in pipeline.all_steps if _passes_files(application, step)]
     if application.environment.store is None and passing:
+        # A spec of nouns says what, and may leave to the deployment where files are kept.
+        derived = all(step.kind.is_derived for step in pipeline.all_steps)
         yield from _grouped(
             Diagnostic(
                 code=NO_STORE,
                 message=f"steps of `{pipeline.id}` hand files on, and there is no `store` to keep"
                 " them in",
+                notes=("MLSPEC_STORE must be set for the workers",) if derived else (),
                 help=(
                     "set `environments.<name>.store`, such as `s3://bucket/path/`",
                     "`file:<folder>` will do if all workers share that folder",
                 ),
+                severity_override=Severity.WARNING if derived else None,
             ),
             passing,
         )
@@ -201,6 +205,7 @@ def _staging(
     """Report pods that pass files although nothing says which image brings and takes them."""
     passing = [step for step in pipeline.all_steps if step.image is not None and brings(step)]
     if staging_image is None:
+        foreign = [step.at for step in passing if not runs_mlspec(step)]
         yield from _grouped(
             Diagnostic(
                 code=TARGET_LIMIT,
@@ -211,7 +216,7 @@ def _staging(
                     "any image with Python, fsspec and the store's package (such as s3fs) will do",
                 ),
             ),
-            [step.at for step in passing],
+            foreign,
         )
     store = application.environment.store
     if store is not None and store.startswith("file:"):

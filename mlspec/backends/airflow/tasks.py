@@ -31,6 +31,7 @@ from mlspec.backends.airflow.model import (
     Task,
 )
 from mlspec.backends.airflow.names import task_id
+from mlspec.backends.records import runs_mlspec
 from mlspec.ir.model import (
     Application,
     Approval,
@@ -339,5 +340,6 @@ def _pod(step: Step, around: Surroundings) -> Pod | None:
         requests=tuple(requests),
         limits=tuple(limits),
         patch=patch if isinstance(patch, Mapping) else None,
-        staging_image=around.staging_image,
+        # The image of our own steps has Python, and can bring and take files itself.
+        staging_image=around.staging_image or (step.image.reference if runs_mlspec(step) else None),
     )

@@ -79,6 +79,10 @@ def _check_store(application: Application, pipeline: Pipeline) -> Iterator[Diagn
         return
     store = application.environment.store
     at = application.environment.at / "store"
+    if not any(step.kind in _REGISTERS for step in asking):
+        if store is None or (store.lower().startswith("file:") and file_path(store) is None):
+            yield _unshared(pipeline, asking[0].at, store)
+        return
     if store is None:
         yield _error(
             NO_STORE,
@@ -95,6 +99,21 @@ def _check_store(application: Application, pipeline: Pipeline) -> Iterator[Diagn
         )
     elif file_path(store) is not None:
         yield from _check_hosted(application, pipeline, asking, store, at)
+
+
+_REGISTERS = frozenset({Kind.REGISTER, Kind.APPROVE, Kind.PROMOTE, Kind.DELIVER})
+
+
+def _unshared(pipeline: Pipeline, at: Origin, store: str | None) -> Diagnostic:
+    """Say that a candidate is judged without a champion: a fresh runner knows none."""
+    where = f"`{store}` is empty" if store is not None else "there is no store"
+    return Diagnostic(
+        code=PARTIAL,
+        message=f"`{pipeline.id}` judges without a champion to compare with: {where} on a runner",
+        at=at,
+        help=("use a registry that runners reach, such as `targets.registry: {kind: mlflow, …}`",),
+        severity_override=Severity.WARNING,
+    )
 
 
 def _check_hosted(
