@@ -26,9 +26,15 @@ def is_number(kind: pa.DataType) -> bool:
     )
 
 
+def is_vector(kind: pa.DataType) -> bool:
+    """Whether a column holds as many numbers in each row: an embedding."""
+    return bool(pa.types.is_fixed_size_list(kind)) and is_number(kind.value_type)
+
+
 def texts_of(features: pa.Table) -> list[str]:
-    """Return the names of the columns that are no numbers."""
-    return [one.name for one in features.schema if not is_number(one.type)]
+    """Return the names of the columns that are neither numbers nor vectors of numbers."""
+    kinds = [(one.name, one.type) for one in features.schema]
+    return [name for name, kind in kinds if not (is_number(kind) or is_vector(kind))]
 
 
 def column(values: pa.ChunkedArray) -> AnyArray:
@@ -40,6 +46,8 @@ def column(values: pa.ChunkedArray) -> AnyArray:
 
 def numbers_of(features: pa.Table, dtype: npt.DTypeLike = np.float64) -> AnyArray:
     """Return the table as a matrix of numbers, shape (rows, columns).
+
+    A vector becomes as many columns as it has numbers.
 
     Raises:
         StepError: a column is no number.
@@ -53,7 +61,16 @@ def numbers_of(features: pa.Table, dtype: npt.DTypeLike = np.float64) -> AnyArra
         )
     if not features.num_columns:
         return np.empty((features.num_rows, 0), dtype=dtype)
-    return np.column_stack([column(one) for one in features.columns]).astype(dtype, copy=False)
+    parts = [_vectors(one) if is_vector(one.type) else column(one) for one in features.columns]
+    return np.column_stack(parts).astype(dtype, copy=False)
+
+
+def _vectors(values: pa.ChunkedArray) -> AnyArray:
+    """Return vectors as a matrix; where one is missing, its numbers are NaN."""
+    size = values.type.list_size
+    gone = [float("nan")] * size
+    rows = [gone if one is None else one for one in values.to_pylist()]
+    return np.asarray(rows, dtype=np.float64).reshape(len(rows), size)
 
 
 def matrix_of(features: pa.Table) -> AnyArray:
