@@ -36,6 +36,8 @@ _FOREIGN = tuple(
     }
 )
 """Folders whose frames are not the user's."""
+_ENDS = 5
+"""Lines of a deep call that are shown of its beginning, and of its end."""
 
 _homes: dict[str, Path] = {}
 """Project that each top-level module was loaded from: a process may serve several, one by one."""
@@ -61,9 +63,9 @@ def load_function(reference: str, project: Path) -> Callable[..., Any]:
     _require_in_project(top, name, project)
     if str(project) not in sys.path:
         sys.path.insert(0, str(project))
+    _homes[top] = project  # also when the import fails halfway: its packages are loaded
     with user_code(reference, project):
         module = _import(name, project)
-    _homes[top] = project
     place = getattr(module, "__file__", None)
     if place is None or not is_inside(Path(place), project):
         raise StepError(
@@ -126,13 +128,14 @@ def user_code(reference: str, project: Path | None = None, *, doing: str = "") -
         doing: where it was, such as `row 12`; may be empty.
 
     Raises:
-        StepError: instead of any exception, and of `sys.exit`, inside the block.
+        StepError: instead of any exception, and of `sys.exit`, inside the block; not instead of an
+            interruption.
     """
     try:
         yield
-    except StepError:
+    except (StepError, KeyboardInterrupt, GeneratorExit):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise fault(error, reference, project, doing=doing) from error
 
 
@@ -141,24 +144,34 @@ def fault(
 ) -> StepError:
     """Return the error for people: what was raised, and the project's lines that led there."""
     home = (project or Path.cwd()).resolve()
-    lines = [
-        f"  {_short(Path(frame.filename), home)}:{frame.lineno} in {frame.name}"
-        + (f": {frame.line}" if frame.line else "")
-        for frame in traceback.extract_tb(error.__traceback__)
-        if _is_users(frame.filename)
-    ]
+    lines = _some(
+        [
+            f"  {_short(Path(frame.filename), home)}:{frame.lineno} in {frame.name}"
+            + (f": {frame.line}" if frame.line else "")
+            for frame in traceback.extract_tb(error.__traceback__)
+            if _is_users(frame.filename)
+        ]
+    )
     if isinstance(error, SyntaxError) and error.filename:
         lines.append(f"  {_short(Path(error.filename), home)}:{error.lineno}")
     if isinstance(error, SystemExit):
         what = f"it called `sys.exit({error.code!r})`"
     else:
-        what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        what = ("".join(traceback.format_exception_only(error)).strip().splitlines() or ["?"])[-1]
     where = f" at {doing}" if doing else ""
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     return StepError(
         "\n".join([f"`{reference}` failed{where}: {what}", *lines]),
         help=f"install `{missing}` where steps run" if missing else "",
     )
+
+
+def _some(lines: list[str]) -> list[str]:
+    """Return lines without the middle of a long recursion."""
+    if len(lines) <= 2 * _ENDS:
+        return lines
+    left_out = f"  ... {len(lines) - 2 * _ENDS} lines more"
+    return [*lines[:_ENDS], left_out, *lines[-_ENDS:]]
 
 
 def _called(
