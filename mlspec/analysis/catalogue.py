@@ -92,6 +92,11 @@ class Catalogue:
         """Return the columns of a data noun, through `like`; empty when there are none."""
         return next((one.columns for one in self._like(data_id) if one.columns), ())
 
+    def has_contract(self, noun: DataNoun) -> bool:
+        """Return whether something must hold for the versions of a data noun."""
+        own = noun.validate is not None and noun.validate.is_own
+        return bool(noun.checks or own or self.columns(noun.id))
+
     def column(self, data_id: str, name: str) -> ColumnSpec | None:
         """Return a column of a data noun."""
         return next((one for one in self.columns(data_id) if one.name == name), None)

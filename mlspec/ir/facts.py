@@ -350,9 +350,9 @@ class Node:
         data, features: those that the step needs, by id in order.
         metrics: the user's own metrics that checks name.
         written: metrics of a user's step to believe (`evaluate.metrics`), name of the input.
-        script, words: a program of the user's that the step calls for each model (`evaluate.run`):
-            a Bash script that reads `MLSPEC_INPUTS_MODEL`, `MLSPEC_INPUTS_DATA` and
-            `MLSPEC_OUTPUTS_SCORES`, or words in which `${inputs.model}` and so on are replaced.
+        script, words: a program of the user's that the step calls: for each model
+            (`evaluate.run`), or with what arrived (`validate.run`). A Bash script that reads
+            `MLSPEC_INPUTS_DATA` and so on, or words in which `${inputs.data}` is replaced.
         opaque: the bytes of the model are read by programs of the user's only, never by us.
         earlier: where a `deliver` step takes the champion from.
         table: format of plain tables for the user's programs: `csv`, `parquet`, …

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mlspec.analysis.derive.blocks import block_settings, program, table_format
 from mlspec.analysis.derive.facts import data_facts, digest_of_facts, metric_facts, secret_variable
 from mlspec.analysis.derive.steps import DeriveContext, Draft, blank_node, derived_step, input_of
+from mlspec.diagnostics.model import Diagnostic
 from mlspec.ir.kinds import Kind
 from mlspec.ir.model import DataInput, Input, Pipeline, RepoInput, Secret, Step, StepInput
 from mlspec.source import Origin
@@ -22,16 +24,19 @@ def validate_id(data_id: str) -> str:
     return f"validate-{data_id}"
 
 
-def data_steps(data_id: str, pipeline: str, ctx: DeriveContext) -> tuple[Step, ...]:
+def data_steps(
+    data_id: str, pipeline: str, ctx: DeriveContext, found: list[Diagnostic]
+) -> tuple[Step, ...]:
     """Return snapshot and validation of a data noun, for one pipeline."""
     spec = _spec(data_id, ctx)
+    data = input_of("data", snapshot_id(data_id), "data", spec.at)
     return (
         snapshot_of(data_id, pipeline, ctx),
-        validation(data_id, pipeline, input_of("data", snapshot_id(data_id), "data", spec.at), ctx),
+        validation(data_id, pipeline, data, ctx, found),
     )
 
 
-def data_pipeline(data_id: str, ctx: DeriveContext) -> Pipeline:
+def data_pipeline(data_id: str, ctx: DeriveContext, found: list[Diagnostic]) -> Pipeline:
     """Return the pipeline of a data noun that nothing else reads: pin it and check it."""
     pipeline = f"data-{data_id}"
     spec, noun = _spec(data_id, ctx), ctx.facts.catalogue.data[data_id]
@@ -40,7 +45,7 @@ def data_pipeline(data_id: str, ctx: DeriveContext) -> Pipeline:
         id=pipeline,
         owner=owner.text if owner is not None else "",
         description=f"Pins a version of {data_id} and holds it against its contract.",
-        steps=data_steps(data_id, pipeline, ctx),
+        steps=data_steps(data_id, pipeline, ctx, found),
         at=spec.at,
     )
 
@@ -106,12 +111,15 @@ def _query(spec: DataSpec) -> tuple[Input, ...]:
     return (RepoInput(name="query", path=spec.query.text, at=spec.query.at),)
 
 
-def validation(data_id: str, pipeline: str, data: StepInput, ctx: DeriveContext) -> Step:
+def validation(
+    data_id: str, pipeline: str, data: StepInput, ctx: DeriveContext, found: list[Diagnostic]
+) -> Step:
     """Return the step that holds a version of data against its contract.
 
     Args:
         data_id: the noun. pipeline: id of the pipeline it stands in.
         data: where the version comes from. ctx: what all derived steps share.
+        found: where problems go.
     """
     noun = ctx.facts.catalogue.data[data_id]
     facts = data_facts(data_id, ctx.facts)
@@ -121,13 +129,19 @@ def validation(data_id: str, pipeline: str, data: StepInput, ctx: DeriveContext)
         at = (noun.at / "checks").key()
     elif noun.columns:
         at = (noun.at / "schema").key()
+    own = noun.validate
+    contract = "validate files" if facts.format == "files" else "validate"
+    fields, reads = program(own, contract, ctx, found)
+    if fields:
+        fields["table"] = table_format(data_id, ctx)
     node = replace(
         blank_node(Kind.VALIDATE, step, pipeline, subject, ctx),
         data=(facts,),
         metrics=metric_facts(facts.checks, ctx.facts.catalogue),
         spec=digest_of_facts(facts),
+        **fields,
     )
-    settings = noun.validate.settings if noun.validate is not None else SettingsSpec()
+    settings = block_settings(own, ctx) if own is not None else SettingsSpec()
     return derived_step(
         Draft(
             id=step,
@@ -139,6 +153,7 @@ def validation(data_id: str, pipeline: str, data: StepInput, ctx: DeriveContext)
             inputs=(data,),
             outputs=("data",),
             settings=settings,
+            reads=reads,
         ),
         ctx,
     )

@@ -31,7 +31,7 @@ def extend(
     Args:
         pipelines: as the user wrote them. ctx: the nouns. found: where problems go.
     """
-    made = {pipeline.id: _with_contracts(pipeline, ctx) for pipeline in pipelines}
+    made = {pipeline.id: _with_contracts(pipeline, ctx, found) for pipeline in pipelines}
     for model in ctx.facts.catalogue.nouns.models:
         train = model.train
         if train is None or train.pipeline is None or train.output is None:
@@ -66,17 +66,17 @@ def _check_ids(pipeline: Pipeline, found: list[Diagnostic]) -> None:
 # ------------------------------------------------------------------ contracts of data
 
 
-def _with_contracts(pipeline: Pipeline, ctx: DeriveContext) -> Pipeline:
+def _with_contracts(pipeline: Pipeline, ctx: DeriveContext, found: list[Diagnostic]) -> Pipeline:
     steps: list[Step] = list(pipeline.steps)
     for step in pipeline.steps:
         for output in step.outputs:
             noun = ctx.facts.catalogue.data.get(output.data or "")
-            if noun is None or not (noun.checks or ctx.facts.catalogue.columns(noun.id)):
+            if noun is None or not ctx.facts.catalogue.has_contract(noun):
                 continue
             raw = StepInput(name="raw", step=step.id, output=output.name, at=output.at)
             snapshot = snapshot_of(noun.id, pipeline.id, ctx, (raw,))
             data = input_of("data", snapshot_id(noun.id), "data", output.at)
-            checked = validation(noun.id, pipeline.id, data, ctx)
+            checked = validation(noun.id, pipeline.id, data, ctx, found)
             steps = [_waiting(one, step.id, output.name, checked.id) for one in steps]
             steps += [snapshot, checked]
     return replace(pipeline, steps=tuple(steps))

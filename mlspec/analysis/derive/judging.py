@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.analysis.derive.blocks import block_action, table_format
+from mlspec.analysis.derive.blocks import block_settings, program, table_format
 from mlspec.analysis.derive.data import snapshot_id
 from mlspec.analysis.derive.facts import (
     data_facts,
@@ -18,11 +18,8 @@ from mlspec.analysis.derive.steps import (
 )
 from mlspec.ir.facts import EarlierFacts
 from mlspec.ir.kinds import Kind
-from mlspec.ir.model import (
-    Script,
-    StepInput,
-)
-from mlspec.ir.values import spell
+from mlspec.ir.model import StepInput
+from mlspec.ir.values import Ref
 from mlspec.spec.nouns import ModelSpec
 
 
@@ -48,6 +45,7 @@ def evaluate_models(line: Line, made: Made, uncompressed: Made | None, rows: Row
         if name is not None:
             found = base_of(line, catalogue.models[name], rows)
             inputs.append(input_of(f"r_{word(name)}", *found, at))
+    fields, reads = _program(line, model)
     step = line.add(
         Kind.EVALUATE,
         at,
@@ -59,25 +57,23 @@ def evaluate_models(line: Line, made: Made, uncompressed: Made | None, rows: Row
             for name in (*(member.id for member in members), *others)
             if name is not None
         ),
-        settings=model.evaluate.block.settings if model.evaluate is not None else None,
+        settings=(
+            block_settings(model.evaluate.block, line.ctx) if model.evaluate is not None else None
+        ),
         secrets=registry_secrets(line),
-        **_program(line, model),
+        reads=reads,
+        **fields,
     )
     return step, "scores"
 
 
-def _program(line: Line, model: ModelSpec) -> dict[str, Any]:
+def _program(line: Line, model: ModelSpec) -> tuple[dict[str, Any], tuple[Ref, ...]]:
     """Return the program that an evaluation calls for each model, as fields of the node."""
     block = model.evaluate.block if model.evaluate is not None else None
-    if block is None or not block.is_own:
-        return {}
+    fields, reads = program(block, "evaluate", line.ctx, line.found)
     label = line.ctx.facts.catalogue.label(model)
     table = table_format(label[0] if label is not None else None, line.ctx)
-    action = block_action(block, "evaluate", line.ctx, line.found)
-    if isinstance(action, Script):
-        return {"script": action.text, "table": table}
-    words = tuple(spell(word) for word in action.words) if action is not None else ()
-    return {"words": words, "table": table}
+    return ({**fields, "table": table} if fields else {}), reads
 
 
 def explain_model(line: Line, made: Made, scores: Made | None, rows: Rows) -> Made | None:

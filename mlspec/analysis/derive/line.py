@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from mlspec.analysis.derive.blocks import block_settings
 from mlspec.analysis.derive.facts import (
     digest_of_facts,
     model_facts,
@@ -30,6 +31,7 @@ from mlspec.ir.model import (
     Step,
     StepInput,
 )
+from mlspec.ir.values import Ref
 from mlspec.source import Origin
 from mlspec.spec.model import SettingsSpec
 from mlspec.spec.nouns import ModelSpec
@@ -65,7 +67,7 @@ class Line:
         """Return the facts of a model of this pipeline."""
         settings = SettingsSpec()
         if model.train is not None:
-            settings = model.train.block.settings
+            settings = block_settings(model.train.block, self.ctx)
         merged = merge_settings(self.ctx.facts.catalogue.spec.defaults, settings)
         return model_facts(
             model, self.ctx.facts, self.approvals(model), merged.resources or Resources()
@@ -91,9 +93,10 @@ class Line:
         secrets: tuple[Secret, ...] = (),
         paths: dict[str, str] | None = None,
         name: str = "",
+        reads: tuple[Ref, ...] = (),
         **facts: object,
     ) -> str:
-        """Add a step and return its id; `facts` are fields of its node."""
+        """Add a step and return its id; `reads` is for its program, `facts` are for its node."""
         model = of or self.model
         own = model.id == self.model.id and not self.beside
         step_id = name or (kind.value if own else f"{kind.value}-{model.id}")
@@ -121,6 +124,7 @@ class Line:
                     approvals=approvals,
                     secrets=secrets,
                     settings=settings or SettingsSpec(),
+                    reads=reads,
                 ),
                 self.ctx,
             )

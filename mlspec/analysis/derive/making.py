@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlspec.analysis.derive.blocks import block_action, table_format
+from mlspec.analysis.derive.blocks import asks, block_action, block_settings, table_format
 from mlspec.analysis.derive.facts import (
     secret_variable,
 )
@@ -17,7 +17,7 @@ from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Secret,
 )
-from mlspec.spec.nouns import BlockSpec, ModelSpec, TrainSpec
+from mlspec.spec.nouns import ModelSpec, TrainSpec
 
 
 def make(line: Line, model: ModelSpec, rows: Rows) -> Made:
@@ -82,7 +82,7 @@ def _own_training(line: Line, model: ModelSpec, train: TrainSpec, rows: Rows) ->
     given = []
     for name in ("train", "validation"):
         found: Made | None = getattr(rows, name)
-        if found is None or (name == "validation" and not _asks(train.block, "inputs.validation")):
+        if found is None or (name == "validation" and not asks(train.block, name, line.ctx)):
             continue
         exported = line.add(
             Kind.EXPORT,
@@ -104,7 +104,7 @@ def _own_training(line: Line, model: ModelSpec, train: TrainSpec, rows: Rows) ->
         of=model,
         inputs=tuple(given),
         outputs=("model",),
-        settings=train.block.settings,
+        settings=block_settings(train.block, line.ctx),
     )
     action = block_action(train.block, "train", line.ctx, line.found)
     if action is not None:
@@ -119,12 +119,6 @@ def _own_training(line: Line, model: ModelSpec, train: TrainSpec, rows: Rows) ->
         opaque=model.evaluate is not None and model.evaluate.block.is_own,
     )
     return fetched, "model"
-
-
-def _asks(block: BlockSpec, reference: str) -> bool:
-    """Whether a block's program refers to something."""
-    words = block.run if isinstance(block.run, tuple) else (block.run or "",)
-    return any("${" + reference + "}" in word for word in words)
 
 
 def base_of(line: Line, base: ModelSpec, rows: Rows) -> Made:

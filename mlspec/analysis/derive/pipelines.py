@@ -39,9 +39,9 @@ def derive(
     # Where models are delivered, their data is checked where they are made.
     checked.update(one for model in catalogue.nouns.models for one in catalogue.event_data(model))
     made += [
-        data_pipeline(noun.id, ctx)
+        data_pipeline(noun.id, ctx, found)
         for noun in catalogue.nouns.data
-        if noun.id not in checked and (noun.checks or catalogue.columns(noun.id))
+        if noun.id not in checked and catalogue.has_contract(noun)
     ]
     _check_names(explicit, made, found)
     if has_errors(found):

@@ -32,7 +32,7 @@ def add_rows(line: Line, exam: str | None) -> Rows:
     if exam is not None and exam in catalogue.data and exam not in nouns:
         nouns.append(exam)
     for noun in nouns:
-        line.steps += data_steps(noun, line.id, ctx)
+        line.steps += data_steps(noun, line.id, ctx, line.found)
     at = catalogue.model_features(model)[0].at if catalogue.model_features(model) else model.at
     whole = _features(line, "features", at, features, [one for one in nouns if one != exam])
     if exam is not None:

@@ -78,6 +78,7 @@ class Draft:
 
     Attributes:
         node: only the fields that differ from those of the application.
+        reads: what a program of the user's that the step calls must know of the run.
         outputs: names; the path of each is `mlspec-out/<name>`, or what `paths` says.
     """
 
@@ -93,6 +94,7 @@ class Draft:
     approvals: tuple[Approval, ...] = ()
     secrets: tuple[Secret, ...] = ()
     settings: SettingsSpec = SettingsSpec()
+    reads: tuple[Ref, ...] = ()
 
 
 def input_of(name: str, step: str, output: str, at: Origin) -> StepInput:
@@ -125,7 +127,7 @@ def derived_step(draft: Draft, ctx: DeriveContext) -> Step:
     inputs = tuple(sorted(draft.inputs, key=lambda item: item.name))
     image = image_of(settings, ctx.app, ctx.compute, draft.at)
     node = replace(draft.node, image=image.reference if image is not None else None)
-    run = tuple(Ref(Namespace.RUN, name) for name in _RUN.get(draft.kind, ()))
+    run = {*draft.reads, *(Ref(Namespace.RUN, name) for name in _RUN.get(draft.kind, ()))}
     env: dict[str, Text] = {
         name: literal(resolve_constants(item.text, item.at, ctx.constants, []) or "")
         for name, item in settings.env

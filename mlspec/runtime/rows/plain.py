@@ -37,6 +37,18 @@ def write_plain(rows: Rows, path: Path, table: str) -> None:
         if name in found.column_names:
             raise StepError(f"the label `{name}` has the name of a feature")
         found = found.append_column(name, rows.table[LABEL])
+    write_table(found, path, table)
+
+
+def write_table(found: pa.Table, path: Path, table: str) -> None:
+    """Write a table as it is.
+
+    Args:
+        found: the table. path: the file. table: `csv`, `tsv`, `jsonl` or `parquet`.
+
+    Raises:
+        OSError: the disk refuses. StepError: no such format.
+    """
     with whole_file(path) as draft:
         match table:
             case "csv" | "tsv":

@@ -1,13 +1,12 @@
 """A program of the user's that predicts (`evaluate: {run: …}`): called once for each model.
 
-Duty: rows and a model folder in, predictions out, through files. The program is told where by
-`MLSPEC_INPUTS_MODEL`, `MLSPEC_INPUTS_DATA` and `MLSPEC_OUTPUTS_SCORES`; no value ever becomes
-script text. Invariant: candidate, champion and baseline are predicted by the same program.
+Duty: rows and a model folder in, predictions out, through files (`${inputs.model}`,
+`${inputs.data}`, `${outputs.scores}`). Invariant: candidate, champion and baseline are predicted
+by the same program.
 """
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ import pyarrow as pa
 from mlspec.runtime.metrics.arrays import AnyArray
 from mlspec.runtime.rows.folder import Rows
 from mlspec.runtime.rows.plain import read_predictions, write_plain
+from mlspec.runtime.scoring.own import call_program
 from mlspec.runtime.steps.contract import StepCall, StepError
 
-_PROLOGUE = "set -euo pipefail\n"
 _OURS = "model.json"
 
 
@@ -57,29 +56,10 @@ class Program:
                 "inputs.data": str(data),
                 "outputs.scores": str(scores),
             }
-            ended = subprocess.run(
-                self._words(values),
-                cwd=self.call.project,
-                env={
-                    **self.call.environ,
-                    **{f"MLSPEC_{name.upper().replace('.', '_')}": v for name, v in values.items()},
-                },
-                check=False,
-            )
-            if ended.returncode != 0:
-                raise StepError(f"the program of `evaluate` ended with {ended.returncode}")
+            code = call_program(self.call, values)
+            if code != 0:
+                raise StepError(f"the program of `evaluate` ended with {code}")
             return read_predictions(scores, features.num_rows, node.table)
-
-    def _words(self, values: dict[str, str]) -> list[str]:
-        node = self.call.node
-        if node.script is not None:
-            return ["bash", "-c", _PROLOGUE + node.script]
-        words = []
-        for word in node.words:
-            for name, value in values.items():
-                word = word.replace("${" + name + "}", value)  # noqa: PLW2901  each in turn
-            words.append(word)
-        return words
 
 
 def _bytes_of(folder: Path) -> Path:
