@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -48,12 +49,13 @@ def step(
     try:
         code = _run(node, _pairs(given, "--in"), _pairs(wanted, "--out"))
     except StepError as error:
-        err(f"error: {error.message}")
-        if error.help:
-            err(f"  = help: {error.help}")
+        _tell(error.message, error.help)
         raise typer.Exit(int(error.exit)) from None
     except OSError as error:
-        err(f"error: the disk refused: {error}")
+        _tell(*_refusal(error))
+        raise typer.Exit(1) from None
+    except MemoryError:
+        _tell("the memory does not suffice", "raise `resources.memory`, or work on fewer rows")
         raise typer.Exit(1) from None
     except ImportError as error:
         if (error.name or "").split(".")[0] not in {"numpy", "scipy", "pyarrow", "cryptography"}:
@@ -62,6 +64,33 @@ def step(
         err("  = help: pip install 'mlspec[runtime]' where steps run")
         raise typer.Exit(1) from None
     raise typer.Exit(code)
+
+
+def _tell(message: str, help_: str) -> None:
+    """Say what is wrong and what to do; values of data in it steer nothing."""
+    from mlspec.runtime.steps.log import inert
+
+    err(inert(f"error: {message}"))
+    if help_:
+        err(inert(f"  = help: {help_}"))
+
+
+def _refusal(error: OSError) -> tuple[str, str]:
+    """Return what a disk, or whatever else the system has, refused, and what to do."""
+    why = error.strerror or str(error)
+    where = f" `{error.filename}`" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            f"the disk is full{where and ':'}{where} ({why})",
+            "make room where steps work and where the store is, and run again: nothing is half "
+            "written",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"the disk refused{where}: {why}",
+            "let the step write there: the folder, its owner, or how it is mounted",
+        )
+    return f"the disk refused{where}: {why}", ""
 
 
 def _node(kind: str) -> Node:

@@ -22,6 +22,7 @@ from mlspec.runtime.documents import lineage
 from mlspec.runtime.documents.inert import plain
 from mlspec.runtime.layout import local_path
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit
+from mlspec.runtime.steps.log import inert
 
 URL, KEY = "OPENLINEAGE_URL", "OPENLINEAGE_API_KEY"
 PATH = "api/v1/lineage"
@@ -111,4 +112,4 @@ def _tell(call: StepCall, event: Mapping[str, Any]) -> None:
     except OSError as error:
         problem = str(error)
     if problem:
-        print(f"warning: no lineage: {problem}", file=sys.stderr)  # noqa: T201  the step's log
+        sys.stderr.write(inert(f"warning: no lineage: {problem}") + "\n")

@@ -73,7 +73,9 @@ def keyed_feature(
                 if aggregate
                 else _newest(feature, rows)
             )
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             where, what = name_row(place), feature.transform or feature.id
             raise fault(error, what, project, doing=where) from error
         if len(rows) != count or (rows and rows[-1] is not last):

@@ -102,7 +102,9 @@ def _results(
     try:
         for values in zip(*lists, strict=True) if lists else ((),) * table.num_rows:
             append(transform(dict(zip(names, values))))  # noqa: B905  `strict` costs a third more
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         where = name_row(len(results))
         raise fault(error, feature.transform or feature.id, project, doing=where) from error
     return results

@@ -19,6 +19,7 @@ from mlspec.runtime.registry import Registry, State, Version
 from mlspec.runtime.steps import lifecycle
 from mlspec.runtime.steps.approval_page import command_of, page_of, shown_of, wanted_text
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_file
+from mlspec.runtime.steps.log import inert
 from mlspec.runtime.trust import asking
 from mlspec.runtime.trust.github import reviews_of_run
 from mlspec.runtime.trust.verification import Asked, Counted, Standing
@@ -174,4 +175,4 @@ def _write(call: StepCall, version: Version, counted: tuple[Counted, ...], now: 
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(inert(text) + "\n")

@@ -36,6 +36,7 @@ from mlspec.runtime.registry.model import Version
 from mlspec.runtime.statistics.verdict import Finding
 from mlspec.runtime.steps import lifecycle
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
+from mlspec.runtime.steps.log import say
 
 
 def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
@@ -74,7 +75,7 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     with whole_folder(call.output("verdict")) as folder:
         (folder / "verdict.json").write_bytes(statement)
         (folder / "report.md").write_text(report_of(judgement, subject), "utf-8")
-    print(log_of(judgement, subject))  # noqa: T201  the step's log
+    say(log_of(judgement, subject))
     if version is not None:
         package = _optional(call, "package")
         if package is not None:

@@ -38,6 +38,7 @@ from mlspec.runtime.packaging.sample import as_array, write_sample
 from mlspec.runtime.packaging.smoke import smoke_test
 from mlspec.runtime.rows.folder import Rows, read_rows
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
+from mlspec.runtime.steps.log import say
 
 FORMAT_VERSION = "1.0"
 _PERSONAL = frozenset({"pii", "special"})
@@ -80,7 +81,7 @@ def run(call: StepCall) -> StepExit:
         _write_profile(folder, made, train or test, table)
         _write_documents(folder, call, made, own_card)
         said = "only its own program can load it" if tried is None else tried.result()
-    print(f"packaged `{model.id}`: {said}")  # noqa: T201  the step's log
+    say(f"packaged `{model.id}`: {said}")
     return StepExit.OK
 
 

@@ -20,6 +20,7 @@ from mlspec.runtime.digests import PREFIX, digest_of_file, digest_of_folder
 from mlspec.runtime.sources.find import read_source
 from mlspec.runtime.sources.model import Found, Wanted
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
+from mlspec.runtime.steps.log import say
 from mlspec.runtime.tables import FILES, ROWS, Snapshot, language_type, write_rows
 
 _USER = re.compile(r"//[^/@\s]*@")
@@ -47,7 +48,7 @@ def run(call: StepCall) -> StepExit:
         snapshot = _write(found, facts, folder)
         snapshot.write(folder)
     count = f"{snapshot.rows} rows" if snapshot.rows is not None else f"{snapshot.bytes} bytes"
-    print(f"data {facts.id}: {count}, version {snapshot.version}")  # noqa: T201 - the step's log
+    say(f"data {facts.id}: {count}, version {snapshot.version}")
     return StepExit.OK
 
 

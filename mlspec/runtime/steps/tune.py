@@ -18,6 +18,7 @@ from mlspec.runtime.launch.job import Job
 from mlspec.runtime.launch.launcher import interruptible, launch
 from mlspec.runtime.models.objective import Objective, objective_of
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_file
+from mlspec.runtime.steps.log import say
 from mlspec.runtime.steps.train import job_of, trained_model, with_params
 from mlspec.runtime.tuning.search import Proposal, search_of
 from mlspec.runtime.tuning.trials import Measure, Trial, best_of, run_trials
@@ -100,4 +101,4 @@ def _document(
 def _say(one: Trial, objective: Objective) -> None:
     shown = ", ".join(f"{name}={value}" for name, value in one.params.items())
     what = one.error if one.objective is None else f"{objective.text} {one.objective:.6g}"
-    print(f"trial {one.number} ({one.state}): {shown}: {what}", flush=True)  # noqa: T201  the log
+    say(f"trial {one.number} ({one.state}): {shown}: {what}")

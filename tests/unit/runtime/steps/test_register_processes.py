@@ -95,7 +95,7 @@ def test_register__a_full_disk_says_so_and_registers_nothing(tmp_path):
     process = started(tmp_path, folder, largest=100_000)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "the disk refused" in told
+    assert "the disk is full" in told
     assert "Traceback" not in told
     assert registry_of(tmp_path).versions("ctr") == ()
     assert not (tmp_path / "out" / "package.json").exists()
