@@ -30,6 +30,7 @@ from mlspec.runtime.judging.results import CheckResult, Judgement, Standing
 from mlspec.runtime.statistics.verdict import Finding
 from mlspec.runtime.statistics.wording import grouped
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
+from mlspec.runtime.steps.log import say
 from mlspec.runtime.steps.snapshot import moment, subject_of
 from mlspec.runtime.tables import (
     FILES,
@@ -259,7 +260,7 @@ def _log(outcome: _Outcome) -> None:
     for one in judgement.checks:
         warns = "" if one.is_binding else " (warns only)"
         lines.append(f"  {one.standing.value}{warns}: {one.check}: {one.sentence}")
-    print("\n".join(lines))  # noqa: T201 - the step's log
+    say("\n".join(lines))
 
 
 def _stop(outcome: _Outcome) -> StepError:
