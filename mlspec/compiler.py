@@ -49,6 +49,11 @@ class Compiled:
     analysed: tuple[Analysed, ...] = ()
 
     @property
+    def components(self) -> dict[str, str]:
+        """Digests of the components that the spec uses, by path from the spec's folder."""
+        return {one.path: one.digest for analysed in self.analysed for one in analysed.components}
+
+    @property
     def ok(self) -> bool:
         """Whether there is no error."""
         return not has_errors(self.diagnostics)

@@ -30,7 +30,7 @@ from mlspec.diagnostics.report import Report, ResolvedPlace, build_report
 from mlspec.ir.model import Application, RepoInput
 from mlspec.source import Origin
 from mlspec.spec.bind import bind
-from mlspec.spec.model import Spec
+from mlspec.spec.model import ComponentSpec, Spec
 from mlspec.yamlio.nodes import Document
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Analysed:
     environment: str | None
     document: Document | None = None
     application: Application | None = None
+    components: tuple[ComponentSpec, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
@@ -161,6 +162,7 @@ def analyse(loaded: Loaded, environment: str | None = None, today: date | None =
         environment=environment,
         document=document,
         application=application,
+        components=tuple(spec.components.values()) if spec is not None else (),
         diagnostics=tuple(found),
     )
 

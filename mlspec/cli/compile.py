@@ -128,7 +128,14 @@ def _plan(compiled: Compiled, place: Destination, scope: Scope) -> _Written:
     found = (*lock.diagnostics, *journal.diagnostics)
     if lock.value is None or journal.value is None:
         return _Written(diagnostics=found)
-    plan = plan_files(compiled.artifacts, lock.value, place, scope=scope, announced=journal.value)
+    plan = plan_files(
+        compiled.artifacts,
+        lock.value,
+        place,
+        scope=scope,
+        announced=journal.value,
+        components=compiled.components,
+    )
     return _Written(plan=plan, diagnostics=found)
 
 

@@ -18,12 +18,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 from mlspec.diagnostics.codes.internal import HAND_EDITED, NOT_OURS, STALE, WRITE_FAILED
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.emit.artifact import Artifact
 from mlspec.errors import MlspecBug
-from mlspec.planning.lockfile import Destination, Lock, LockEntry, entry_of, is_safe_path
+from mlspec.planning.lockfile import (
+    Destination,
+    Lock,
+    LockedComponent,
+    LockEntry,
+    entry_of,
+    is_safe_path,
+)
 
 
 class FileKind(Enum):
@@ -77,8 +85,10 @@ class FilePlan:
 
     @property
     def lock_changes(self) -> bool:
-        """Whether the lock's entries differ."""
-        return set(self.before.entries) != set(self.after.entries)
+        """Whether the lock's entries or components differ."""
+        return set(self.before.entries) != set(self.after.entries) or set(
+            self.before.components
+        ) != set(self.after.components)
 
     @property
     def is_current(self) -> bool:
@@ -113,6 +123,7 @@ def plan_files(
     *,
     scope: Scope = EVERYTHING,
     announced: tuple[LockEntry, ...] = (),
+    components: Mapping[str, str] = MappingProxyType({}),
 ) -> FilePlan:
     """Compare artifacts with the lock and the disk.
 
@@ -122,6 +133,7 @@ def plan_files(
         place: where they go.
         scope: what was compiled; entries outside of it are left alone.
         announced: what unfinished compilations may have written.
+        components: digests of those that the spec uses, by path from the spec's folder.
 
     Raises:
         MlspecBug: when a back end made two artifacts of one path, or an unsafe one.
@@ -148,7 +160,9 @@ def plan_files(
         actions=tuple(sorted(actions, key=lambda action: action.path)),
         before=lock,
         after=replace(
-            lock, entries=(*kept, *(entry_of(artifact, place) for artifact in wanted.values()))
+            lock,
+            entries=(*kept, *(entry_of(artifact, place) for artifact in wanted.values())),
+            components=_components(components, lock, place, scope),
         ),
         announced=announced,
         still_announced=still,
@@ -157,6 +171,19 @@ def plan_files(
 
 def _is_here(entry: LockEntry, place: Destination) -> bool:
     return (entry.spec, entry.out) == (place.spec, place.out)
+
+
+def _components(
+    used: Mapping[str, str], lock: Lock, place: Destination, scope: Scope
+) -> tuple[LockedComponent, ...]:
+    """Return what the lock says of components: those of other specs are left alone."""
+    kept = [one for one in lock.components if one.spec != place.spec]
+    if scope != EVERYTHING:  # what was not looked at may use further ones
+        kept += [one for one in lock.components if one.spec == place.spec and one.path not in used]
+    now = (
+        LockedComponent(spec=place.spec, path=path, digest=digest) for path, digest in used.items()
+    )
+    return tuple(sorted((*kept, *now)))
 
 
 def _by_path(artifacts: Iterable[Artifact]) -> dict[str, Artifact]:
@@ -309,11 +336,17 @@ _STALE = {
 
 
 def staleness(plan: FilePlan, lock_name: str) -> tuple[Diagnostic, ...]:
-    """Return one finding for each file that `compile` would change; for `compile --check`."""
+    """Return a finding for each file that `compile` would change, and each changed component."""
     found = [
         f"`{action.path}` {_STALE[action.kind]}"
         for action in plan.actions
         if action.kind is not FileKind.UNCHANGED
+    ]
+    before = {(one.spec, one.path): one.digest for one in plan.before.components}
+    found += [
+        f"the component `{one.path}` is another one than at the last compilation"
+        for one in plan.after.components
+        if before.get((one.spec, one.path), one.digest) != one.digest
     ]
     if plan.lock_changes and not found:
         found.append(f"`{lock_name}` is out of date")

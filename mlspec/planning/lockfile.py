@@ -1,16 +1,16 @@
-"""`mlspec.lock`: which files mlspec generated, and what it wrote into them.
+"""`mlspec.lock`: which files mlspec generated, what it wrote into them, and from which components.
 
 Input: the text of a lock file; output: a `Lock`, and back. The text is JSON with sorted keys and
-one artifact per line, so that two branches merge line by line. Paths are data from a file that
-anybody may have edited: a path that could leave the output folder makes the lock unreadable, it
-is never used. Keys that this version does not know are kept.
+one artifact or component per line, so that two branches merge line by line. Paths are data from a
+file that anybody may have edited: a path that could leave the output folder makes the lock
+unreadable, it is never used. Keys that this version does not know are kept.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,7 @@ SCRATCH = ".mlspec"
 """Folder beside the spec for what nobody commits: what is written below it has its own lock."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_COMPONENT = ("spec", "path", "digest")
 _MOST_BYTES = 64 << 20
 
 
@@ -59,11 +60,27 @@ class LockEntry:
         return (self.spec, self.out, self.path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class LockedComponent:
+    """A component that a spec uses; nothing is ever opened by its path.
+
+    Attributes:
+        spec: the spec file, relative to the lock's folder.
+        path: of the component's file, relative to the spec's folder.
+        digest: of its text.
+    """
+
+    spec: str
+    path: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """The content of a lock file; `other` holds the keys that do not concern artifacts."""
+    """The content of a lock file; `other` holds the keys that concern nothing of it."""
 
     entries: tuple[LockEntry, ...] = ()
+    components: tuple[LockedComponent, ...] = ()
     other: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -129,16 +146,12 @@ def is_safe_path(path: str) -> bool:
 def render_lock(lock: Lock) -> str:
     """Return the text of a lock file."""
     head: dict[str, Json] = {**lock.other, "lock_version": LOCK_VERSION}
-    lines = []
-    for key in sorted({*head, "artifacts"}):
-        if key != "artifacts":
-            lines.append(f"  {json.dumps(key)}: {_line(head[key])}")
-        elif lock.entries:
-            ordered = sorted(lock.entries, key=lambda entry: entry._order)  # noqa: SLF001  own class
-            rows = ",\n".join(f"    {_line(_entry_data(entry))}" for entry in ordered)
-            lines.append(f'  "artifacts": [\n{rows}\n  ]')
-        else:
-            lines.append('  "artifacts": []')
+    ordered = sorted(lock.entries, key=lambda entry: entry._order)  # noqa: SLF001  own class
+    texts = {key: _line(value) for key, value in head.items()}
+    texts["artifacts"] = _rows([_data(entry) for entry in ordered])
+    if lock.components:
+        texts["components"] = _rows([_data(one) for one in sorted(lock.components)])
+    lines = [f"  {json.dumps(key)}: {texts[key]}" for key in sorted(texts)]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -146,8 +159,13 @@ def _line(data: Json) -> str:
     return json.dumps(data, sort_keys=True, ensure_ascii=True)
 
 
-def _entry_data(entry: LockEntry) -> Json:
-    return {name: getattr(entry, name) for name in LockEntry.__dataclass_fields__}
+def _rows(rows: Sequence[Json]) -> str:
+    """Return a list with one item per line."""
+    return "[\n" + ",\n".join(f"    {_line(row)}" for row in rows) + "\n  ]" if rows else "[]"
+
+
+def _data(entry: LockEntry | LockedComponent) -> Json:
+    return {name: getattr(entry, name) for name in entry.__dataclass_fields__}
 
 
 def parse_lock(text: str) -> Lock:
@@ -169,7 +187,23 @@ def parse_lock(text: str) -> Lock:
     rows = data.pop("artifacts", [])
     if not isinstance(rows, list):
         raise BadLockError("`artifacts` is no list")
-    return Lock(entries=tuple(_entry(row) for row in rows), other=data)
+    used = data.pop("components", [])
+    if not isinstance(used, list):
+        raise BadLockError("`components` is no list")
+    return Lock(
+        entries=tuple(_entry(row) for row in rows),
+        components=tuple(_component(row) for row in used),
+        other=data,
+    )
+
+
+def _component(row: Any) -> LockedComponent:
+    texts = [row.get(name) if isinstance(row, dict) else None for name in _COMPONENT]
+    if not all(isinstance(text, str) for text in texts):
+        raise BadLockError("a component has no `spec`, `path` and `digest`")
+    if not _DIGEST.match(row["digest"]):
+        raise BadLockError(f"the digest of {row['path']!r} is not a SHA-256 digest")
+    return LockedComponent(spec=row["spec"], path=row["path"], digest=row["digest"])
 
 
 def _entry(row: Any) -> LockEntry:

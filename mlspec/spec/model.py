@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -174,6 +175,11 @@ class ComponentSpec:
     run: str | tuple[str, ...]
     settings: SettingsSpec = SettingsSpec()
     at: Origin
+
+    @property
+    def path(self) -> str:
+        """The file, relative to the spec's folder."""
+        return posixpath.normpath(posixpath.join(self.folder, posixpath.basename(self.file)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
