@@ -5,11 +5,15 @@ folder with the valid rows, `snapshot.json`, `profile.json`, `verdict.json`, `re
 `quarantine.parquet` when rows were refused. A missing column, a wrong type, no valid row, and a
 failed check of severity `error` end with `StepExit.GATE_FAILED`: the folder is written all the
 same, the profile for the next version is not. What is inconclusive proceeds, on the record.
+
+A check of the user's own (`validate.run`) looks at what arrived first, as a plain table or the
+folder of files. It leaves nothing but its exit code; what the spec says of the data holds as well.
 """
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +31,8 @@ from mlspec.runtime.digests import PREFIX, digest_of_file
 from mlspec.runtime.documents.inert import markdown
 from mlspec.runtime.judging.document import Subject, code_span, document_of, report_of
 from mlspec.runtime.judging.results import CheckResult, Judgement, Standing
+from mlspec.runtime.rows.plain import write_table
+from mlspec.runtime.scoring.own import call_program, has_program
 from mlspec.runtime.statistics.verdict import Finding
 from mlspec.runtime.statistics.wording import grouped
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
@@ -71,6 +77,8 @@ def run(call: StepCall) -> StepExit:
     # Without an id the same data on the same date are the same run.
     run = call.run_id or f"{call.run_date} {snapshot.version}"
     arrived = _arrived(source, snapshot, facts)
+    if has_program(call.node):
+        _ask(call, source, snapshot, arrived)
     try:
         check_types(arrived, facts.columns if snapshot.rows is not None else (), facts.id)
     except StepError as error:
@@ -110,6 +118,26 @@ def _arrived(source: Path, snapshot: Snapshot, facts: DataFacts) -> pa.Table:
     if odd is not None:
         raise StepError(f"data `{facts.id}` are files: they have no column `{odd.name}`")
     return pa.table({"file": pa.array([path.name for path in found], pa.string())})
+
+
+def _ask(call: StepCall, source: Path, snapshot: Snapshot, arrived: pa.Table) -> None:
+    """Call the user's own check.
+
+    Raises:
+        StepError: it says no, or it cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlspec-") as scratch:
+        data = source / FILES
+        if snapshot.rows is not None:
+            data = Path(scratch) / f"data.{call.node.table}"
+            write_table(arrived, data, call.node.table)
+        code = call_program(call, {"inputs.data": str(data)})
+    if code != 0:
+        raise StepError(
+            f"data `{snapshot.data}`: the program of `validate` says no: it ended with {code}",
+            help="what it says stands above; 0 means that the data is as it should be",
+            exit=StepExit.GATE_FAILED,
+        )
 
 
 def _judgement(results: Sequence[CheckResult], rows: Rows, refused: Refused) -> Judgement:
