@@ -21,7 +21,7 @@ from mlspec.analysis.texts import (
 )
 from mlspec.diagnostics.codes.graph import COMPONENT_CONTRACT, COMPONENT_PARAMETER
 from mlspec.diagnostics.model import Diagnostic, Label
-from mlspec.diagnostics.suggest import did_you_mean
+from mlspec.diagnostics.suggest import did_you_mean, nearest
 from mlspec.ir.model import Action, Build, Matrix, Param, ParamType, Script
 from mlspec.ir.params import canonical_value
 from mlspec.ir.values import Namespace, Ref, Text, literal, plain, refs_of
@@ -157,13 +157,14 @@ def _values(
     for name, value in given.items():
         if name not in params:
             found.append(_unknown(component, name, value, params))
+    meant = {nearest(name, params) for name in given if name not in params}
     values: dict[str, Text] = {}
     for name, param in params.items():
         if name in given:
             values[name] = _value(param, given[name], component, caller, found)
         elif param.default is not None:
             values[name] = literal(param.default)
-        elif not any(spec.name == name and spec.default for spec in component.params):
+        elif name not in meant and name not in _defaulted(component):
             found.append(
                 Diagnostic(
                     code=COMPONENT_PARAMETER,
@@ -174,6 +175,11 @@ def _values(
                 )
             )
     return values
+
+
+def _defaulted(component: ComponentSpec) -> set[str]:
+    """Return the parameters with a default, be it a wrong one."""
+    return {param.name for param in component.params if param.default is not None}
 
 
 def _unknown(
@@ -284,7 +290,7 @@ def fit_step(
                     Diagnostic(
                         code=COMPONENT_CONTRACT,
                         message=f"the component `{component.name}` has an {side} `{port.name}`,"
-                        f" and {owner} gives none",
+                        f" and {owner} has none of that name",
                         at=uses.at,
                         labels=(Label(port.at.key(), _DECLARED),),
                         help=(f"write `{side}s: {{{port.name}: …}}`",),

@@ -218,7 +218,7 @@ def _used(
         spec.uses,
         scope.owner,
         {
-            item.name: Port(at=item.at, type=_type_of(resolved.get(item.name), spec, context))
+            item.name: Port(at=item.at, type=_type_of(resolved.get(item.name), context))
             for item in spec.inputs
         },
         {item.name: Port(at=item.at) for item in spec.outputs},
@@ -228,14 +228,14 @@ def _used(
     return fill(component, spec.uses, caller, found)
 
 
-def _type_of(item: Input | None, spec: StepSpec, context: StepContext) -> str | None:
+def _type_of(item: Input | None, context: StepContext) -> str | None:
     """Return what an input is, when its producer says so."""
     match item:
         case DataInput(data=data, mode=StageMode.PATH):
             return "folder" if context.around.formats.get(data) == "files" else "table"
         case StepInput(step=step, output=output):
             producer = context.around.steps.get(step)
-            if producer is None or producer.uses is None or producer.matrix != spec.matrix:
+            if producer is None or producer.uses is None or producer.matrix is not None:
                 return None
             component = context.components.get(producer.uses.component)
             ports = component.outputs if component is not None else ()
