@@ -44,6 +44,9 @@ _HELD = (Kind.REGISTER, Kind.GATE, Kind.APPROVE, Kind.PROMOTE)
 
 _OURS = frozenset({"HOME", "OMP_NUM_THREADS", "MLSPEC_IMAGE"})
 
+_SAID = frozenset({"MLSPEC_RUN_ACTOR", "MLSPEC_RUN_APPROVALS", "MLSPEC_RUN_COMMIT"})
+"""Variables whose value only the engine knows: who started the run, who answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
@@ -310,8 +313,8 @@ def _content(task: Task, step: Step) -> Iterator[Flaw]:
     for name, text in task.variables.items():
         if name not in known and not name.startswith("MLSPEC_TEXT_"):
             yield Flaw(f"`{task.id}` gets the variable `{name}`, which is not ours", task.at)
-        if name == "MLSPEC_RUN_APPROVALS" and text and "{{" not in text:
-            yield Flaw(f"`{task.id}` is told answers that nobody gave", task.at)
+        if name in _SAID and text and "{{" not in text:
+            yield Flaw(f"`{task.id}` is told `{name}` by the file, not by the engine", task.at)
 
 
 def _words_of(step: Step) -> tuple[str, ...]:

@@ -109,6 +109,7 @@ FOUND = [
     Mutant("a-variable-for-the-job", FLOW, add("approve", "env: {PATH: /tmp}")),
     Mutant("a-variable-for-the-step", FLOW, job("approve", "          MLSPEC_NODE:", "          BASH_ENV: x\n          MLSPEC_NODE:")),
     Mutant("forged-answers", FLOW, job("approve", 'MLSPEC_RUN_APPROVALS: ""', 'MLSPEC_RUN_APPROVALS: "[1]"')),
+    Mutant("another-actor", FLOW, job("approve", r'MLSPEC_RUN_ACTOR: "[^\n]*"', "MLSPEC_RUN_ACTOR: nobody")),
     Mutant("in-a-container", FLOW, add("approve", "container: {image: x}")),
     Mutant("a-matrix", FLOW, add("approve", "strategy: {matrix: {a: []}}")),
     Mutant("another-workflow", FLOW, without(r"^  approve:$", END)),
