@@ -7,6 +7,7 @@ run made it), so what is compared is everything else.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -52,9 +53,11 @@ def state_of(project: Project) -> list[tuple[str, ...]]:
     return re.findall(r"^(\S+@\d+) +(\S+) +(\S*)", told, re.MULTILINE)
 
 
-def judged(project: Project, run: int = -1) -> list[tuple[object, ...]]:
+def judged(project: Project) -> list[tuple[object, ...]]:
+    """What the gate found, as the registry keeps it: checks, estimates and bounds, to the bit."""
     keys = ("check", "verdict", "estimate", "lower", "upper", "n")
-    verdict = project.verdict("model-ctr", run=run)
+    (place,) = project.store.glob("registry/dev/models/ctr/attachments/1/verdict/*")
+    verdict = json.loads(place.read_text(encoding="utf-8"))
     return [(verdict["verdict"],), *(tuple(c.get(k) for k in keys) for c in verdict["checks"])]
 
 
@@ -70,47 +73,63 @@ def audited(project: Project) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def retrained(tmp_path_factory, programs_first_on_path):
-    project = placed("b_retraining", tmp_path_factory.mktemp("local"))
-    project.run("run", "models.ctr", "--env", "dev")
-    return project
-
-
-@pytest.mark.engine("act")
-def test_b_retraining__github_actions(tmp_path, retrained):
-    project = placed("b_retraining", tmp_path)
+def on_act(example: str, folder: Path) -> tuple[Project, bool]:
+    """Compile an example, run its workflow on act; return the copy and whether the run failed."""
+    project = placed(example, folder)
     project.run("compile", "--target", "github-actions")
     act_runner.make_project(project.folder)
     (text,) = (project.folder / ".github" / "workflows").glob("*.yml")
-    scratch = tmp_path / "scratch"
+    scratch = folder / "scratch"
     scratch.mkdir()
     # act knows one label; it runs on this machine, whose disk outlives the jobs.
     told = text.read_text("utf-8").replace("runs-on: self-hosted", "runs-on: ubuntu-latest")
     workflow = act_runner.Artifact(
         path="w.yml", text=told, target="github-actions", kind="workflow"
     )
-    ran = act_runner.run_on_act(project.folder, workflow, scratch=scratch)
-    assert not ran.failed, ran.log[-4000:]
-    assert state_of(project) == state_of(retrained)
-    assert audited(project) == audited(retrained)
+    return project, act_runner.run_on_act(project.folder, workflow, scratch=scratch).failed
+
+
+def same(project: Project, local: Project) -> None:
+    assert judged(project) == judged(local)
+    assert state_of(project) == state_of(local)
+    assert audited(project) == audited(local)
+
+
+@pytest.mark.engine("act")
+def test_b_retraining__github_actions(tmp_path):
+    local = placed("b_retraining", tmp_path / "local")
+    local.run("run", "models.ctr", "--env", "dev")
+    project, failed = on_act("b_retraining", tmp_path)
+    assert not failed
+    same(project, local)
+
+
+@pytest.mark.engine("act")
+def test_d_ensemble__github_actions_waits_for_a_signed_approval(tmp_path):
+    local = placed("d_ensemble", tmp_path / "local")
+    local.run("run", "models.ctr", "--env", "dev", "--no-wait", code=12)
+    project, failed = on_act("d_ensemble", tmp_path)
+    assert failed  # pending: the approve job ends with 12, and nothing is promoted
+    same(project, local)
+    assert "ctr@1" in project.run("approvals")
 
 
 @pytest.mark.engine("airflow")
-def test_c_approval__airflow(tmp_path, programs_first_on_path):
-    local = placed("c_approval", tmp_path / "local")
+@pytest.mark.parametrize("example", ["c_approval", "d_ensemble"])
+def test_approved__airflow(example, tmp_path):
+    local = placed(example, tmp_path / "local")
     local.run("run", "models.ctr", "--env", "dev", "--no-wait", code=12)
     local.run("approve", "ctr@1", "--env", "dev", "--as", "olga")
     local.run("run", "--resume", "--env", "dev", "--no-wait")
 
-    project = placed("c_approval", tmp_path / "airflow")
+    project = placed(example, tmp_path / "airflow")
     (project.folder / "people.yaml").write_text(
-        'teams:\n  "@acme/ads-ops": [olga, omar, anonymous, admin, Anonymous]\n'
+        'teams:\n  "@acme/ads-ops": [olga, Anonymous]\n  "@acme/ads-ds": [dana]\n'
     )
     project.run("compile", "--target", "airflow")
     job = airflow_harness.Job(dag_id="ad-ctr_model-ctr", answers={"approve__approve": "Approve"})
     done = airflow_harness.run(project.folder, [job], timeout=500)
     assert done[job.dag_id].state == "success", done
-    assert state_of(project) == state_of(local)
-    assert judged(project) == judged(local)
-    assert audited(project) == audited(local)
+    same(project, local)
+    (answer,) = (one["actor"] for one in project.audit() if one["action"] == "approve")
+    assert answer == {"issuer": "airflow", "role": "ad-operations", "subject": "Anonymous"}
