@@ -105,6 +105,8 @@ class _Explainer:
         self.at = Origin(document.id, failure.route)
         self.node = document.node_at(failure.route)
         self.name = place_name(failure.route)
+        if not failure.route and document.used_by is not None:
+            self.name = "the component"
         self.secret = bool(self.schema.get("x-secret"))
 
     def diagnostic(self) -> Diagnostic:
