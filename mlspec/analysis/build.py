@@ -60,14 +60,7 @@ def build_application(
     )
     if spec.app.owner is not None and spec.roles:
         find_role(spec.app.owner, context.roles, "the application is owned by", found)
-    for _, component in sorted(spec.components.items()):
-        check_component(component, constants, found)
-    made = [
-        build_pipeline(pipeline, context, found)
-        for pipeline in sorted(spec.pipelines, key=lambda pipeline: pipeline.id)
-    ]
-    explicit = tuple(pipeline for pipeline in made if pipeline is not None)
-    check_producers(explicit, found)
+    explicit = _explicit(context, found)
     datasets = tuple(
         _dataset(data, constants, found) for data in sorted(spec.data, key=lambda d: d.id)
     )
@@ -93,6 +86,20 @@ def build_application(
     found.extend(settle(list(prove_approvals(catalogue, application)), catalogue, today))
     complete = len(explicit) == len(spec.pipelines)
     return Result(application if complete else None, tuple(found))
+
+
+def _explicit(context: AppContext, found: list[Diagnostic]) -> tuple[Pipeline, ...]:
+    """Return the pipelines that the user wrote, as far as they are graphs."""
+    spec = context.spec
+    for _, component in sorted(spec.components.items()):
+        check_component(component, context.constants, found)
+    made = [
+        build_pipeline(pipeline, context, found)
+        for pipeline in sorted(spec.pipelines, key=lambda pipeline: pipeline.id)
+    ]
+    explicit = tuple(pipeline for pipeline in made if pipeline is not None)
+    check_producers(explicit, found)
+    return explicit
 
 
 def _derived(
