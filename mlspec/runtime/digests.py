@@ -40,7 +40,8 @@ def files_of_folder(folder: Path, without: Iterable[str] = ()) -> dict[str, str]
 
     Raises:
         OSError: something cannot be read, or it is no folder.
-        ValueError: a link leads out of the folder, or a name cannot be written in UTF-8.
+        ValueError: a link leads out of the folder, something is neither file nor folder, or a name
+            cannot be written in UTF-8.
     """
     root = folder.resolve(strict=True)
     if not root.is_dir():
@@ -55,6 +56,8 @@ def files_of_folder(folder: Path, without: Iterable[str] = ()) -> dict[str, str]
                 continue
             if path.is_symlink() and not path.resolve().is_relative_to(root):
                 raise ValueError(f"`{relative}` is a link that leads out of the folder")
+            if not path.is_file():  # reading a pipe or a device may never end
+                raise ValueError(f"`{relative}` is no file")
             found[relative] = digest_of_file(path).removeprefix(PREFIX)
     return dict(sorted(found.items(), key=lambda item: item[0].encode()))
 

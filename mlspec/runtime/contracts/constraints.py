@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -77,9 +77,15 @@ def _of_column(values: pa.ChunkedArray, column: ColumnFacts) -> Iterator[tuple[s
         outside = pc.or_kleene(pc.less(values, 0.0), pc.greater(values, 1.0))
         yield "not between 0 and 1", _mask(outside)
     if column.min is not None:
-        yield f"below {_limit(column.min)}", _mask(pc.less(values, _scalar(column, column.min)))
+        yield (
+            f"below {_limit(column.min)}",
+            _mask(pc.less(values, _scalar(column, column.min, math.ceil))),
+        )
     if column.max is not None:
-        yield f"above {_limit(column.max)}", _mask(pc.greater(values, _scalar(column, column.max)))
+        yield (
+            f"above {_limit(column.max)}",
+            _mask(pc.greater(values, _scalar(column, column.max, math.floor))),
+        )
     if column.enum:
         known = pa.array([_cell(column, one) for one in column.enum], values.type)
         unknown = pc.and_(pc.invert(pc.is_in(values, known)), pc.is_valid(values))
@@ -98,13 +104,16 @@ def _limit(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.15g}"
 
 
-def _scalar(column: ColumnFacts, limit: float | str) -> pa.Scalar:
-    return pa.scalar(_cell(column, limit), _number_type(column))
+def _scalar(column: ColumnFacts, limit: float | str, rounded: Callable[[float], int]) -> pa.Scalar:
+    """Return a limit to compare with; of whole numbers the whole number that says the same.
 
-
-def _number_type(column: ColumnFacts) -> pa.DataType:
-    # A limit such as 0.5 of a column of whole numbers stays 0.5.
-    return pa.float64() if column.type == "int" else arrow_type(column.type)
+    Whole numbers are compared as such: not all of them have an exact double.
+    """
+    found = _cell(column, limit)
+    if column.type == "int" and isinstance(found, (int, float)) and math.isfinite(found):
+        found = min(max(rounded(found), -(2**63)), 2**63 - 1)
+        return pa.scalar(found, pa.int64())
+    return pa.scalar(found, pa.float64() if column.type == "int" else arrow_type(column.type))
 
 
 def _cell(column: ColumnFacts, value: object) -> object:

@@ -120,7 +120,8 @@ def count_levels(values: pa.ChunkedArray, bins: LevelBins) -> Floats:
 
 def number_array(values: pa.ChunkedArray) -> Floats:
     """Return numbers as doubles, NaN for missing ones."""
-    return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    # Whole numbers above 2**53 become the nearest double.
+    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
 def profile_columns(table: pa.Table, columns: Sequence[ColumnFacts]) -> dict[str, ColumnProfile]:

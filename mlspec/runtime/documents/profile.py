@@ -95,7 +95,7 @@ def _column(column: pa.ChunkedArray, *, most: int) -> dict[str, Any] | None:
         return None
     if kinds.is_boolean(kind) or kinds.is_string(kind) or kinds.is_large_string(kind):
         return _of(np.array(column.to_pylist(), dtype=object), most=most)
-    return _of(np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64))
+    return _of(np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64))
 
 
 def _of(values: AnyArray, *, most: int = MOST_LEVELS) -> dict[str, Any] | None:

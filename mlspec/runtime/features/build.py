@@ -22,7 +22,17 @@ from mlspec.runtime.features.history import Events, keyed_feature
 from mlspec.runtime.features.rowwise import row_feature
 from mlspec.runtime.functions import load_function
 from mlspec.runtime.rows.data import Data, joined
-from mlspec.runtime.rows.folder import CLUSTER, KEY, LABEL, QUERY, SLICE, SPLIT, TIMES, Rows
+from mlspec.runtime.rows.folder import (
+    CLUSTER,
+    KEY,
+    LABEL,
+    QUERY,
+    SLICE,
+    SPLIT,
+    TIMES,
+    Rows,
+    is_ours,
+)
 from mlspec.runtime.rows.types import typed
 from mlspec.runtime.steps.contract import StepError
 
@@ -208,6 +218,12 @@ def _input(model: ModelFacts, by_name: Mapping[str, pa.ChunkedArray]) -> dict[st
     missing = [one.name for one in model.input if one.name not in by_name]
     if missing:
         raise StepError(f"no feature of model `{model.id}` gives its input `{missing[0]}`")
+    taken = [one.name for one in model.input if is_ours(one.name)]
+    if taken:
+        raise StepError(
+            f"model `{model.id}` has an input `{taken[0]}`: rows keep a column of ours under it",
+            help="give the output of the feature a name that does not begin with `_`",
+        )
     return {one.name: by_name[one.name] for one in model.input}
 
 

@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> int:
         # answer is the one that counts.
         if rank == 0 or outcome.error:
             write_outcome(outcome, answer, rank)
-    sys.stdout.flush()
+    if not sys.stdout.closed:  # by the entry point
+        sys.stdout.flush()
     return 1 if outcome.error else 0
 
 

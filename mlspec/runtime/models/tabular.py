@@ -41,7 +41,8 @@ def column(values: pa.ChunkedArray) -> AnyArray:
     """Return a column of numbers as float64; null becomes NaN."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
-    return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    # Whole numbers above 2**53 become the nearest double.
+    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
 def numbers_of(features: pa.Table, dtype: npt.DTypeLike = np.float64) -> AnyArray:

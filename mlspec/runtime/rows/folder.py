@@ -31,6 +31,11 @@ SLICE, SPLIT = "_slice.", "_split."
 TABLE, FACTS = tables.ROWS, "rows.json"
 
 
+def is_ours(name: str) -> bool:
+    """Whether a column of the table is one of those that stand beside the features."""
+    return name in {KEY, TIMES, LABEL, CLUSTER, QUERY} or name.startswith((SLICE, SPLIT))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """A set of rows.
