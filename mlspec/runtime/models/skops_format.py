@@ -2,8 +2,8 @@
 
 A skops file is a zip archive with a JSON schema; classes are imported only when trusted. Trusted
 are numpy, scipy, scikit-learn and skops, except their testing and build parts, and the project's
-own modules. Source: skops documentation, "Secure persistence" (skops 0.16). Two files of one model
-differ in bytes; the digest names the file.
+own modules. Source: skops documentation, "Secure persistence" (skops 0.16). Files are rewritten so
+that the same model has the same bytes (`skops_archive`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mlspec.runtime.models.libraries import (
     made_by,
     version_of,
 )
+from mlspec.runtime.models.skops_archive import canonical
 from mlspec.runtime.models.tabular import matrix_of, plain
 from mlspec.runtime.steps.contract import StepError
 
@@ -56,6 +57,7 @@ def save(model: Any, folder: Path, saving: Saving) -> Saved:
             help="hold functions and data of other libraries outside the estimator, or return an "
             "object of your own class with `save`, `load` and `predict`",
         ) from error
+    canonical(path)
     _trusted(path, saving.project)
     return _saved(model)
 
