@@ -43,9 +43,7 @@ def step(
     # Before any numeric library starts: threads of two steps side by side wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     node = _node(kind)
-    project = str(Path.cwd())
-    if project not in sys.path:
-        sys.path.insert(0, project)  # the user's functions are imported from the checkout
+    _let_import(node)
     try:
         code = _run(node, _pairs(given, "--in"), _pairs(wanted, "--out"))
     except StepError as error:
@@ -64,6 +62,19 @@ def step(
         err("  = help: pip install 'mlspec[runtime]' where steps run")
         raise typer.Exit(1) from None
     raise typer.Exit(code)
+
+
+def _let_import(node: Node) -> None:
+    """Let the step import the user's functions, from the checkout; never one that only verifies.
+
+    A file of the project named like a library of ours would run instead of it.
+    """
+    from mlspec.ir.kinds import Kind
+
+    project = str(Path.cwd())
+    only_verifies = node.kind in {Kind.DELIVER, Kind.REGISTER, Kind.APPROVE, Kind.PROMOTE}
+    if project not in sys.path and not only_verifies:
+        sys.path.insert(0, project)
 
 
 def _tell(message: str, help_: str) -> None:

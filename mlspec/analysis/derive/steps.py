@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mlspec.analysis.derive.facts import FactContext, app_facts, policy_facts, registry_facts
+from mlspec.analysis.derive.trusted import gets_variable
 from mlspec.analysis.settings import image_of, merge_settings
 from mlspec.analysis.texts import resolve_constants
 from mlspec.ir.facts import NODE_VARIABLE, EarlierFacts, Node
@@ -131,9 +132,14 @@ def derived_step(draft: Draft, ctx: DeriveContext) -> Step:
     env: dict[str, Text] = {
         name: literal(resolve_constants(item.text, item.at, ctx.constants, []) or "")
         for name, item in settings.env
+        if gets_variable(draft.kind, name)
     }
     env[NODE_VARIABLE] = (Literal(write_node(node)),)
-    secrets = {name: item.text for name, item in settings.secrets}
+    secrets = {
+        name: item.text
+        for name, item in settings.secrets
+        if gets_variable(draft.kind, name, is_secret=True)
+    }
     secrets |= {one.variable: one.name for one in draft.secrets}
     return Step(
         id=draft.id,

@@ -61,6 +61,7 @@ def asked_of(node: Node, model: ModelFacts, version: Version, evidence: str) -> 
         starter=starter if isinstance(starter, str) else "",
         authors=tuple(map(str, authors)) if isinstance(authors, list) else (),
         profile=node.policy.profile,
+        made=version.created,
     )
 
 

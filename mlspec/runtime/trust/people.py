@@ -149,6 +149,12 @@ def _people(data: Any, named: str) -> People:
     for person, key in sections["keys"].items():
         if not isinstance(key, str) or public_of(key) is None:
             raise StepError(f"`keys.{person}` of `{named}` is no key: write `ed25519:` and base64")
+        if found.person(person) in keys:
+            raise StepError(f"`keys` of `{named}` has two keys for {found.person(person)}")
+        if key in keys.values():
+            raise StepError(
+                f"`keys` of `{named}` gives one key to two people: {person} has another's"
+            )
         keys[found.person(person)] = key
     teams = {team: _members(team, said, named) for team, said in sections["teams"].items()}
     return People(file=named, teams=teams, names=names, keys=keys)

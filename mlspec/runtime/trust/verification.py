@@ -38,6 +38,7 @@ class Asked:
         wanted: the approvals; all are needed.
         starter: who started the run. authors: who wrote the commit; four eyes exclude them.
         profile: `open`, `standard` or `regulated`.
+        made: when the version was registered, RFC 3339; nobody can have answered before.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Asked:
     starter: str = ""
     authors: tuple[str, ...] = ()
     profile: str = "standard"
+    made: str = ""
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -181,6 +183,9 @@ def _check(asked: Asked, answer: Answer, people: People, now: datetime, notes: l
     time = _time(answer.time)
     if time > now + _SKEW:
         raise _Refusal(f"it is dated {answer.time}, which is still to come")
+    if asked.made and time < _time(asked.made) - _SKEW:
+        # Whoever left a team could otherwise answer as of a day when they were in it.
+        raise _Refusal(f"it is dated {answer.time}, and {asked.name} was made at {asked.made}")
     within = timedelta(seconds=max(one.within for one in wanted))
     if now > time + within:
         raise _Refusal(f"it expired at {stamp(time + within)}")
@@ -233,14 +238,20 @@ def _check_four_eyes(asked: Asked, answer: Answer, people: People, notes: list[s
 
 def _check_key(asked: Asked, answer: Answer, people: People, keys: dict[str, str]) -> None:
     """Refuse a signature with a key that is not the signer's."""
+    person = people.person(answer.approver)
     if answer.issuer != LOCAL:
         listed = people.keys.get(RUNNER)
         if listed is not None and listed != answer.key:
             raise _Refusal(
                 f"{answer.issuer} says so, but the statement is not signed by the listed runner"
             )
+        if listed is None and people.key(person) is not None:
+            # Else any key could speak in the name of an engine, past the one that is listed.
+            raise _Refusal(
+                f"{answer.issuer} says so, and {people.file} lists a key for them but none for "
+                f"`{RUNNER}`: list that too, or let them run `mlspec approve`"
+            )
         return
-    person = people.person(answer.approver)
     listed = people.key(person)
     if listed is not None:
         if listed != answer.key:

@@ -76,6 +76,8 @@ def test_read_people__json_is_fine_and_no_file_is_nobody(tmp_path):
         ("keys: {olga: abc}", "is no key"),
         ("people: {olga: [x], omar: [X]}", "gives the name `X` to two people"),
         ("people: {olga: {a: b}}", "is no list of names"),
+        (f"keys: {{olga: '{KEY}', omar: '{KEY}'}}", "gives one key to two people"),
+        (f"keys: {{olga: '{KEY}', Olga: '{KEY}'}}", "has two keys for olga"),
         ("a: [", "."),
         ("a: 1\na: 2", "."),
     ],

@@ -248,3 +248,19 @@ def test_sign_answer__is_what_the_schema_of_approvals_says():
     validator = jsonschema.Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
     for envelope in (said("olga"), said("olga", evidence=(), decision="reject", reason="")):
         validator.validate(json.loads(open_envelope(envelope).payload))
+
+
+def test_verify__nobody_answered_before_the_version_was_made():
+    asked = replace(ASKED, made="2026-03-01T11:30:00Z")
+    assert "dated 2026-03-01T11:00:00Z, and models.ctr@3 was made" in why(said("olga"), asked=asked)
+    assert standing(said("olga", time="2026-03-01T11:26:00Z"), asked=asked).is_approved
+
+
+def test_verify__an_engine_cannot_speak_past_a_listed_key():
+    listed = replace(PEOPLE, keys={"olga": text_of(KEYS["olga"].public)})
+    forged = said("olga", key=KEYS["eve"], issuer="airflow")
+    assert "lists a key for them but none for `runner`" in why(forged, people=listed)
+    both = replace(listed, keys={**listed.keys, "runner": text_of(KEYS["runner"].public)})
+    assert "not signed by the listed runner" in why(forged, people=both)
+    pressed = said("olga", key=KEYS["runner"], issuer="airflow")
+    assert standing(pressed, people=both).is_approved
