@@ -106,15 +106,13 @@ class _File:
     def graph(self) -> Graph:
         """Read the file."""
         try:
-            module = ast.parse(self.artifact.text)
-        except (SyntaxError, ValueError, RecursionError) as error:
-            self._odd(f"it is no Python: {error}", 0)
-            return Graph(name=self.artifact.path, at=self._spot(0), tasks={}, flaws=self._found())
-        for statement in module.body:
-            self._statement(statement)
-        return Graph(
-            name=self.artifact.path, at=self._spot(0), tasks=self._made(), flaws=self._found()
-        )
+            for statement in ast.parse(self.artifact.text).body:
+                self._statement(statement)
+            tasks = self._made()
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self._odd(f"it cannot be read as Python: {type(error).__name__}", 0)
+            tasks = {}
+        return Graph(name=self.artifact.path, at=self._spot(0), tasks=tasks, flaws=self._found())
 
     def _found(self) -> tuple[Flaw, ...]:
         return tuple(dict.fromkeys(self.flaws))
