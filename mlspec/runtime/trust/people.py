@@ -145,7 +145,7 @@ def _people(data: Any, named: str) -> People:
             if names.setdefault(other.casefold(), person.casefold()) != person.casefold():
                 raise StepError(f"`{named}` gives the name `{other}` to two people")
     found = People(file=named, names=names)
-    keys = {}
+    keys: dict[str, str] = {}
     for person, key in sections["keys"].items():
         if not isinstance(key, str) or public_of(key) is None:
             raise StepError(f"`keys.{person}` of `{named}` is no key: write `ed25519:` and base64")
