@@ -146,7 +146,8 @@ class _File:
         support = self._modules_called(module)
         if any(not self.modules[path] for path in support):
             self._odd(f"the support module `{module}` is not the one that is shipped", line)
-        if support or (_MODULES.get(called) == module and called in (name, "k8s")):
+        known = bool(support) or _MODULES.get(called) == module
+        if known and (called == name or (called, name) == ("k8s", "models")):
             self.names[called] = name
         else:
             self._odd(f"`{called}` is imported from `{module}`, which is not understood", line)

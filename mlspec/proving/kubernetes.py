@@ -12,16 +12,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from mlspec.emit.artifact import Artifact
 from mlspec.proving.argo import start_of
-from mlspec.proving.documents import Doc, documents, merged
+from mlspec.proving.documents import Doc
 from mlspec.proving.graph import Button, Flaw, Graph, Read, Spot, Start, Task
+from mlspec.proving.kustomize import Built, identity
 from mlspec.proving.words import kinds_in, of_vector
 
 _ARGO = frozenset({"WorkflowTemplate", "Workflow", "ClusterWorkflowTemplate", "CronWorkflow"})
-_KUSTOMIZATION = frozenset({"apiVersion", "kind", "namespace", "resources", "labels", "patches"})
 _SPEC = frozenset(
     {
         "entrypoint",
@@ -64,6 +63,8 @@ _CONTAINER = frozenset(
     {"image", "command", "env", "resources", "volumeMounts", "securityContext", "imagePullPolicy"}
 )
 _RUNTIME_CLASS = re.compile(r'\{"runtimeClassName": "[^"{}]*"\}')
+_OURS = frozenset({"mlspec", "mlspec-store", "script", "tmp"})
+_TMP = "/tmp"  # noqa: S108  the container's
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
@@ -79,75 +80,13 @@ def read(artifacts: Sequence[Artifact]) -> Read:
         where = artifacts[0].path if artifacts else ""
         flaws.append(Flaw("there is no overlay of an environment", Spot(where), on_path=True))
     for path in sorted(overlays):
-        built = _Built(files=files)
+        built = Built(files=files)
         built.add(posixpath.dirname(path))
         flaws += built.flaws
         configs = {name: doc for (kind, name), doc in built.objects.items() if kind == "ConfigMap"}
         for doc in built.objects.values():
             graphs += _graphs(doc, posixpath.dirname(path), configs, flaws)
     return Read(graphs=tuple(graphs), flaws=tuple(dict.fromkeys(flaws)))
-
-
-# ------------------------------------------------------------------ what kustomize builds
-
-_Identity = tuple[str, str]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Built:
-    """The objects of a kustomization, patches applied."""
-
-    files: Mapping[str, Artifact]
-    objects: dict[_Identity, Doc] = field(default_factory=dict)
-    flaws: list[Flaw] = field(default_factory=list)
-
-    def add(self, folder: str) -> None:
-        """Add what a folder's kustomization names."""
-        for doc in self._documents(f"{folder}/kustomization.yaml"):
-            for key, value in doc.entries.items():
-                if key not in _KUSTOMIZATION:
-                    self._odd(f"`{key}` of a kustomization is not understood", value)
-            for resource in doc.texts("resources") or ():
-                self._resource(posixpath.normpath(f"{folder}/{resource}"))
-            patches = doc.get("patches")
-            for patch in patches.items if patches is not None else ():
-                named = patch.get("path")
-                if named is None or named.text is None or set(patch.entries) != {"path"}:
-                    self._odd("a patch is not understood", patch)
-                else:
-                    self._patch(posixpath.normpath(f"{folder}/{named.text}"))
-
-    def _odd(self, text: str, doc: Doc) -> None:
-        self.flaws.append(Flaw(text, doc.at, on_path=True))
-
-    def _documents(self, path: str) -> tuple[Doc, ...]:
-        artifact = self.files.get(path)
-        if artifact is None:
-            self.flaws.append(Flaw(f"there is no `{path}`", Spot(path), on_path=True))
-            return ()
-        found, flaws = documents(artifact)
-        self.flaws += flaws
-        return found
-
-    def _resource(self, path: str) -> None:
-        if path not in self.files and f"{path}/kustomization.yaml" in self.files:
-            self.add(path)
-            return
-        for doc in self._documents(path):
-            self.objects[_identity(doc)] = doc
-
-    def _patch(self, path: str) -> None:
-        for doc in self._documents(path):
-            identity = _identity(doc)
-            if doc.get("$patch") is not None:
-                self.objects.pop(identity, None)
-            else:
-                self.objects[identity] = merged(self.objects.get(identity), doc)
-
-
-def _identity(doc: Doc) -> _Identity:
-    kind, name = doc.get("kind"), doc.get("metadata", "name")
-    return (kind.text or "" if kind else "", name.text or "" if name else "")
 
 
 # ------------------------------------------------------------------ workflows
@@ -157,7 +96,7 @@ def _graphs(
     doc: Doc, overlay: str, configs: Mapping[str, Doc], flaws: list[Flaw]
 ) -> Iterator[Graph]:
     """Yield the graph of a workflow template; what promotes anywhere else is a flaw."""
-    kind, name = _identity(doc)
+    kind, name = identity(doc)
     if kind == "WorkflowTemplate":
         yield _template_graph(doc, f"{overlay}: {name}", configs)
         return
@@ -325,6 +264,7 @@ def _container(
         for key, value in container.entries.items()
         if key not in _CONTAINER
     ]
+    flaws += _tampering(name, template, container)
     variables: dict[str, str | None] = {}
     env = container.get("env")
     for item in env.items if env is not None else ():
@@ -336,6 +276,23 @@ def _container(
     node = variables.pop("MLSPEC_NODE", None)
     words = of_vector(command) if command else None
     return words, node, variables, flaws
+
+
+def _tampering(name: str, template: Doc, container: Doc) -> Iterator[Flaw]:
+    """Yield what lets somebody else change the files of a step, or its programs."""
+    mounts = container.get("volumeMounts")
+    for mount in mounts.items if mounts is not None else ():
+        path = _text(mount.get("mountPath"))
+        if path != _TMP and not path.startswith("/mlspec/"):
+            yield Flaw(f"something is mounted into `{name}` at `{path}`", mount.at)
+    for key in ("initContainers", "sidecars"):
+        others = template.get(key)
+        for other in others.items if others is not None else ():
+            mounted = other.get("volumeMounts")
+            volumes = {_text(one.get("name")) for one in (mounted.items if mounted else ())}
+            if other.get("mirrorVolumeMounts") is not None or volumes & _OURS:
+                text = f"`{_text(other.get('name'))}` beside `{name}` sees the files of the step"
+                yield Flaw(text, other.at)
 
 
 def _value(

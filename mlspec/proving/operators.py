@@ -94,6 +94,22 @@ _STEP = _CHECKS | {
     "final",
     "staging_image",
 }
+_POD = frozenset(
+    {
+        "containers",
+        "affinity",
+        "hostAliases",
+        "imagePullSecrets",
+        "nodeSelector",
+        "priorityClassName",
+        "runtimeClassName",
+        "schedulerName",
+        "terminationGracePeriodSeconds",
+        "tolerations",
+        "topologySpreadConstraints",
+        "volumes",
+    }
+)
 _NOT_BAD = frozenset({Outcome.SUCCESS, Outcome.SKIPPED})
 _UNITS = {"days": 86_400_000, "hours": 3_600_000, "minutes": 60_000, "seconds": 1000}
 
@@ -202,8 +218,19 @@ def _flaws(
             yield Flaw(f"the hooks of `{name}` are not understood", at, on_path=asks)
     elif not asks:
         yield Flaw(f"`{name}` has no hooks: it would get no files", at)
+    if "pod_template_dict" in call.keywords and not _is_plain(call.keywords["pod_template_dict"]):
+        yield Flaw(f"the pod of `{name}` holds more than the step", at)
     if asks:
         yield from _question(name, call, at)
+
+
+def _is_plain(template: Value) -> bool:
+    """Whether a template of a pod leaves the step's container alone, and adds no other."""
+    spec = template.get("spec") if isinstance(template, dict) else None
+    if not isinstance(template, dict) or not isinstance(spec, dict):
+        return False
+    known = set(template) <= {"apiVersion", "kind", "metadata", "spec"}
+    return known and set(spec) <= _POD and spec.get("containers") == [{"name": "base"}]
 
 
 def _question(name: str, call: Called, at: Spot) -> Iterator[Flaw]:

@@ -163,7 +163,10 @@ class _Proof:
             at=step.at,
             label="this approval",
             notes=(*notes, f"in the artifact: {spot}"),
-            help=("nothing is written; a back end that prints this has a fault: report it",),
+            help=(
+                "if `native` is the cause, take it from the steps of the promotion",
+                "otherwise the back end has a fault: report it",
+            ),
         )
 
 

@@ -100,6 +100,7 @@ FOUND = [
     Mutant("imports-more", DAG, swap("from datetime import timedelta", "import os\nfrom datetime import timedelta")),
     Mutant("other-operator", DAG, swap("from airflow.providers.standard.operators.hitl import", "from elsewhere import")),
     Mutant("renamed-operator", DAG, swap("import BashOperator", "import EmptyOperator as BashOperator")),
+    Mutant("renamed-support", DAG, swap("import FromStep, Pipeline, backoff, only_after, verdict", "import FromStep, Pipeline, backoff, verdict, verdict as only_after")),
     Mutant("other-support", DAG, swap("from ad_ctr_steps import", "from elsewhere import")),
     Mutant("only-after-something-else", DAG, swap("only_after(75, BashOperator)", "only_after(75, Quiet)")),
     Mutant("wrapped-operator", DAG, swap("only_after(75, BashOperator)", "quiet(only_after(75, BashOperator))")),
@@ -151,6 +152,27 @@ def test_prove__finds(mutant):
 def test_prove__does_not_mind(mutant):
     made = emitted("c_approval", "airflow")
     assert made.with_text(mutant.file, mutant.apply(made.text(mutant.file))).findings() == ()
+
+
+POD = 'defaults: {image: "python:3.11", native: {airflow: {pod: {nodeSelector: {a: b}}}}}\n'
+POD += 'targets: {pipelines: {kind: airflow, staging_image: "img:1"}}\n'
+PODS = [
+    Mutant("another-container", DAG, task("approve", '"containers": \\[', '"containers": [{"name": "x"}, ')),
+    Mutant("another-program", DAG, task("approve", r'"containers": \[\{"name": "base"', '"containers": [{"name": "base", "lifecycle": {}')),
+    Mutant("before-the-step", DAG, task("approve", '"spec": {', '"spec": {"initContainers": [], ')),
+    Mutant("command-true", DAG, task("approve", r"cmds=\[.*?\]", 'cmds=["true"]')),
+    Mutant("arguments", DAG, task("approve", r"arguments=\[\]", 'arguments=["x"]')),
+    Mutant("another-image", DAG, task("approve", "python:3.11", "elsewhere:1")),
+    Mutant("patched-later", DAG, task("approve", "cmds=", "full_pod_spec=x, cmds=")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", PODS, ids=lambda one: one.name)
+def test_prove__finds_in_pods(mutant):
+    made = emitted("c_approval", "airflow", POD)
+    assert made.findings() == ()
+    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
+    assert {one.code.id for one in changed.findings()} == {"ML801"}
 
 
 TWICE = [

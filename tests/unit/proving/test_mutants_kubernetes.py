@@ -124,6 +124,9 @@ FOUND = [
     Mutant("defaults-of-templates", FLOW, swap("  entrypoint: pipeline\n", "  entrypoint: pipeline\n  templateDefaults: {}\n")),
     Mutant("a-script-instead", FLOW, template("approve", "      container:\n", "      script: {image: x, source: y}\n      container:\n")),
     Mutant("fails-well", FLOW, template("approve", "      container:\n", "      failFast: false\n      container:\n")),
+    Mutant("mounts-over-programs", FLOW, template("approve", "mountPath: /tmp", "mountPath: /usr/bin")),
+    Mutant("a-sidecar-sees-the-files", FLOW, template("promote", "      container:\n", "      sidecars: [{name: x, image: y, volumeMounts: [{name: mlspec, mountPath: /z}]}]\n      container:\n")),
+    Mutant("a-sidecar-mirrors-the-files", FLOW, template("promote", "      container:\n", "      sidecars: [{name: x, image: y, mirrorVolumeMounts: true}]\n      container:\n")),
     Mutant("a-loop", FLOW, add("approve", "withItems: []")),
     Mutant("approve-is-missing", FLOW, both(without(r"^          - name: approve\n", TASK_END), swap(" && approve.Succeeded", ""))),
     Mutant("approve-is-renamed", FLOW, task("approve", "name: approve", "name: approved")),
@@ -140,6 +143,7 @@ FOUND = [
 ]  # fmt: skip
 
 HARMLESS = [
+    Mutant("a-sidecar-of-its-own", FLOW, template("promote", "      container:\n", "      sidecars: [{name: x, image: y}]\n      container:\n")),
     Mutant("comment", FLOW, swap("  templates:\n", "  # a comment\n  templates:\n")),
     Mutant("description", FLOW, swap("Makes, judges and registers", "Does things to")),
     Mutant("same-in-other-words", FLOW, depends("approve.Succeeded && (gate.Succeeded && register.Succeeded)")),
