@@ -52,6 +52,11 @@ def step(
     except OSError as error:
         _tell(*_refusal(error))
         raise typer.Exit(1) from None
+    except RecursionError:
+        if os.environ.get("MLSPEC_DEBUG"):
+            raise
+        _tell("what the step read is nested too deeply", "look at its inputs: none of ours is")
+        raise typer.Exit(1) from None
     except MemoryError:
         _tell("the memory does not suffice", "raise `resources.memory`, or work on fewer rows")
         raise typer.Exit(1) from None

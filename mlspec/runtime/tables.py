@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlspec.ir.facts import ColumnFacts
+from mlspec.runtime.digests import PREFIX, digest_of_file
 from mlspec.runtime.steps.contract import StepError, whole_file
 
 ROWS = "rows.parquet"
@@ -126,6 +127,25 @@ def read_rows(path: Path, columns: Iterable[str] | None = None) -> pa.Table:
     return table
 
 
+def check_digest(path: Path, told: object) -> None:
+    """Hold a file against the digest that was noted when it was written; empty: none was.
+
+    Raises:
+        StepError: it was changed since, or is not there.
+    """
+    if not isinstance(told, str) or not told:
+        return
+    try:
+        found = digest_of_file(path)
+    except FileNotFoundError:
+        raise StepError(f"there is no file `{path.name}`") from None
+    if found.removeprefix(PREFIX) != told.removeprefix(PREFIX):
+        raise StepError(
+            f"`{path.name}` is not the file that was written: its digest is {found}, not {told}",
+            help="it was changed since, or the disk is damaged: run the step that makes it again",
+        )
+
+
 def unreadable(path: Path, format_: str, error: Exception) -> StepError:
     """Return the error of a file that is not what it should be; Arrow's first line says why."""
     if isinstance(error, IsADirectoryError):
@@ -198,7 +218,7 @@ def read_json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StepError(f"there is no file `{path.name}`") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StepError(f"`{path.name}` is not readable JSON: {error}") from None
     if not isinstance(found, dict):
         raise StepError(f"`{path.name}` is not a JSON object")

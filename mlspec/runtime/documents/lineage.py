@@ -220,8 +220,8 @@ def _told(path: Path | None) -> dict[str, Any]:
     for name in _TOLD:
         try:
             found = json.loads((path / name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            continue
+        except (OSError, ValueError, RecursionError):
+            continue  # the step itself says what is wrong with its input
         if isinstance(found, dict):
             return found
     return {}

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from mlspec.runtime.metrics.arrays import AnyArray, Floats, Integers, missing
 from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.tables import check_digest
 
 CANDIDATE = "candidate"
 MISSING = "(missing)"
@@ -101,6 +102,7 @@ def read_scores(folder: Path, task: str) -> Scores:
     """
     facts = _facts(folder / "scores.json")
     table = _table(folder / "scores.parquet")
+    check_digest(folder / "scores.parquet", facts.get("sha256"))
     if CANDIDATE not in table.column_names:
         raise StepError(
             f"the score table has no column `{CANDIDATE}`: the candidate predicted nothing",
@@ -137,10 +139,18 @@ def _facts(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise StepError("the scores folder has no `scores.json`", help=_WHAT_TO_DO) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise StepError(f"`scores.json` cannot be read: {error}", help=_WHAT_TO_DO) from error
     if not isinstance(found, dict):
         raise StepError("`scores.json` is no mapping", help=_WHAT_TO_DO)
+    models = found.get("models") or {}
+    odd = not isinstance(models, dict) or any(
+        one is not None and not isinstance(one, dict) for one in models.values()
+    )
+    if odd or not isinstance(found.get("absent") or {}, dict):
+        raise StepError("`scores.json` does not describe models", help=_WHAT_TO_DO)
+    if not isinstance(found.get("classes") or [], list):
+        raise StepError("`scores.json` has no list of classes", help=_WHAT_TO_DO)
     return found
 
 

@@ -94,13 +94,27 @@ def read_document(folder: Path, *, verify: bool = True) -> dict[str, Any]:
             f"`{folder.name}` is no model: it has no {DOCUMENT}",
             help="a model folder is what the train, combine, fetch or package step wrote",
         ) from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise does_not_load(folder.name, f"{DOCUMENT} is damaged ({error})") from error
     if not isinstance(facts, dict) or any(key not in facts for key in _NEEDED):
         raise does_not_load(folder.name, f"{DOCUMENT} does not say {', '.join(_NEEDED)}")
+    if not _is_whole(facts):
+        raise does_not_load(folder.name, f"{DOCUMENT} is not what this program writes")
     if verify:
         _verify(folder, facts)
     return facts
+
+
+def _is_whole(facts: Mapping[str, Any]) -> bool:
+    """Whether what every reader relies on has its form."""
+    names, files = facts["input"], facts["files"]
+    return (
+        all(isinstance(facts[key], str) for key in ("model", "format", "task"))
+        and isinstance(names, list)
+        and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in names)
+        and isinstance(files, dict)
+        and all(isinstance(one, str) for one in files.values())
+    )
 
 
 def does_not_load(name: object, why: str, *, help: str = "") -> StepError:  # noqa: A002  as StepError

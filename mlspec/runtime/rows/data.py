@@ -96,7 +96,9 @@ def read_data(folder: Path, facts: DataFacts) -> Data:
             f"data `{facts.id}` has no rows", help=of_files if facts.format == "files" else ""
         )
     table = tables.read_rows(folder / tables.ROWS)
-    version = str(tables.read_json(folder / tables.SNAPSHOT).get("version", ""))
+    told = tables.read_json(folder / tables.SNAPSHOT)
+    tables.check_digest(folder / tables.ROWS, told.get("sha256"))
+    version = str(told.get("version", ""))
     data = Data(facts=facts, table=table, version=version)
     for column in facts.columns:
         found = typed(data.column(column.name), column.type, f"`{facts.id}.{column.name}`")

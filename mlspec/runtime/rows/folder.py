@@ -129,6 +129,7 @@ def read_rows(folder: Path) -> Rows:
     if not (folder / FACTS).is_file():
         raise StepError(f"`{folder.name}` is no folder of rows: no {FACTS}")
     facts, table = tables.read_json(folder / FACTS), tables.read_rows(folder / TABLE)
+    tables.check_digest(folder / TABLE, facts.get("sha256"))
     try:
         rows = Rows(
             table=table,

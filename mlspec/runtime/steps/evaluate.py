@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from mlspec.ir.facts import ModelFacts
 from mlspec.runtime.baselines import BUILT_IN, baseline_predictions
-from mlspec.runtime.digests import digest_of_folder
+from mlspec.runtime.digests import PREFIX, digest_of_file, digest_of_folder
 from mlspec.runtime.models.predictor import load_model
 from mlspec.runtime.registry.model import CHAMPION, Registry
 from mlspec.runtime.rows.folder import (
@@ -232,5 +232,6 @@ def _write(
     }
     with whole_folder(place) as draft:
         pq.write_table(pa.table(columns), draft / "scores.parquet")
+        facts["sha256"] = digest_of_file(draft / "scores.parquet").removeprefix(PREFIX)
         text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
         (draft / "scores.json").write_text(text + "\n", encoding="utf-8")

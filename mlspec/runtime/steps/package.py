@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlspec.ir.facts import ModelFacts
 from mlspec.ir.node import to_json
@@ -39,6 +38,7 @@ from mlspec.runtime.packaging.smoke import smoke_test
 from mlspec.runtime.rows.folder import Rows, read_rows
 from mlspec.runtime.steps.contract import StepCall, StepError, StepExit, whole_folder
 from mlspec.runtime.steps.log import say
+from mlspec.runtime.tables import read_rows as read_table
 
 FORMAT_VERSION = "1.0"
 _PERSONAL = frozenset({"pii", "special"})
@@ -68,7 +68,7 @@ def run(call: StepCall) -> StepExit:
         shutil.copytree(source, folder / "model")
         if digest_of_folder(folder / "model") != digest:
             raise StepError("the model changed while it was packaged")
-        table = None if scores is None else pq.read_table(scores / "scores.parquet")
+        table = None if scores is None else read_table(scores / "scores.parquet")
         if loads and table is not None and test is not None and len(test):
             inputs = [one["name"] for one in document["input"]]
             write_sample(folder / "sample.parquet", inputs, test, table)
