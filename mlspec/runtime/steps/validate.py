@@ -42,6 +42,7 @@ from mlspec.runtime.tables import (
     FILES,
     ROWS,
     Snapshot,
+    check_digest,
     read_rows,
     read_snapshot,
     write_json,
@@ -112,7 +113,9 @@ def run(call: StepCall) -> StepExit:
 def _arrived(source: Path, snapshot: Snapshot, facts: DataFacts) -> pa.Table:
     """Return the rows; for files a table without columns and as many rows as there are files."""
     if snapshot.rows is not None:
-        return read_rows(source / ROWS)
+        table = read_rows(source / ROWS)
+        check_digest(source / ROWS, snapshot.sha256)
+        return table
     found = sorted(path for path in (source / FILES).rglob("*") if path.is_file())
     odd = next((one for one in facts.columns), None)
     if odd is not None:
