@@ -1,8 +1,8 @@
 """The verdict of the environment before, accepted for the same digest (C12).
 
 Duty: a delivered package was judged where it was made; here its verdict is compared with the
-version that was registered, attached to it, and recorded. Invariant: a verdict about other bytes
-is never accepted.
+version that was registered, attached to it, and recorded. Invariants: a verdict about other bytes
+is never accepted, nor one that leaves a check of this environment open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def accept(call: StepCall, registry: Registry, version: Version, now: datetime) 
         call: the gate's. registry, version: of this environment. now: the time.
 
     Raises:
-        StepError: the verdict is about another digest, or cannot be read.
+        StepError: the verdict is about another digest, answers less than is asked here, or cannot
+            be read.
         OSError: the disk refuses.
     """
     source = call.input("earlier") / "verdict.json"
@@ -40,6 +41,7 @@ def accept(call: StepCall, registry: Registry, version: Version, now: datetime) 
     asked = finding is Finding.INCONCLUSIVE and bool(told.get("asked"))
     if finding is not Finding.PASS and not asked:
         raise StepError(f"the delivered verdict says `{finding.value}`")
+    lifecycle.check_covers(told, lifecycle.model_of(call), version.name)
     with whole_folder(call.output("verdict")) as folder:
         shutil.copyfile(source, folder / "verdict.json")
     attached = registry.attach(version, VERDICT, source.read_bytes())

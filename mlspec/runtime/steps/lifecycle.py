@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mlspec.ir.facts import ModelFacts
+from mlspec.expr.check_parser import parse_check
+from mlspec.ir.facts import CheckFacts, ModelFacts
 from mlspec.ir.model import Json
 from mlspec.runtime import audit
 from mlspec.runtime.audit import Actor, Anchor, Entry, Record, Subject
@@ -222,7 +223,40 @@ def check_verdict(
     model = model_of(call)
     if verdict.word == "inconclusive" and not (model.inconclusive == "ask" and model.approvals):
         raise StepError(f"the gate cannot tell about {name}", exit=StepExit.INCONCLUSIVE)
+    check_covers(verdict.data, model, name)
     return version
+
+
+def check_covers(data: Mapping[str, Any], model: ModelFacts, name: str) -> None:
+    """Refuse a verdict that does not answer each check that the model has here.
+
+    It was given under another spec, or in an environment that asks for less.
+
+    Raises:
+        StepError: with the check that it does not answer.
+    """
+    told = data.get("checks")
+    entries = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    for facts in model.checks:
+        if facts.severity == "warn":
+            continue
+        text = str(parse_check(facts.text))
+        answers = [one for one in entries if one.get("check") == text]
+        if not any(_answers(one, facts, str(data.get("verdict"))) for one in answers):
+            raise StepError(
+                f"the verdict on {name} does not answer the check `{text}` as it stands here",
+                help="it was given under another spec: run the pipeline again; where models are "
+                "delivered and this environment asks for more, `deliver: code` judges here",
+            )
+
+
+def _answers(entry: Mapping[str, Any], facts: CheckFacts, word: str) -> bool:
+    """Whether the entry of a verdict is an answer to a binding check, as strict as it is here."""
+    binding = entry.get("severity", "error") != "warn"
+    confidence = entry.get("confidence", facts.confidence)
+    least = facts.min_samples is None or entry.get("n") is None or entry["n"] >= facts.min_samples
+    holds = word != "pass" or entry.get("verdict") in ("pass", "not_applicable")
+    return bool(binding and confidence >= facts.confidence and least and holds)
 
 
 def check_chain(call: StepCall, registry: Registry) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from mlspec.ir.facts import ApprovalFacts
+from mlspec.ir.facts import ApprovalFacts, CheckFacts
 from mlspec.runtime import audit
 from mlspec.runtime.registry import RegistryError, State
 from mlspec.runtime.registry.file import FileRegistry
@@ -177,3 +177,28 @@ def test_promote__a_version_that_the_registry_does_not_have(life, tmp_path):
         path.write_text(json.dumps({**good, **change}), encoding="utf-8")
         with pytest.raises(StepError, match=reason):
             life.promote()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (CheckFacts(text="roc_auc >= 0.9"), {}),
+        (CheckFacts(text="log_loss < baseline", confidence=0.99), {"confidence": 0.95}),
+        (CheckFacts(text="log_loss < baseline", min_samples=1000), {"n": 900}),
+        (CheckFacts(text="log_loss < baseline"), {"severity": "warn", "verdict": "fail"}),
+        (CheckFacts(text="log_loss < baseline"), {"verdict": "fail"}),
+    ],
+)
+def test_promote__a_verdict_that_asks_less_than_the_spec_is_refused(life, asked, told):
+    version = life.candidate("one")
+    entry = {"check": "log_loss < baseline", "verdict": "pass", **told}
+    life.judged(version, checks=[entry])
+    with pytest.raises(StepError, match="does not answer the check"):
+        life.promote(checks=(asked,))
+    assert "champion" not in life.registry.aliases("ctr")
+
+
+def test_promote__a_check_that_only_warns_needs_no_answer(life):
+    life.candidate("one")
+    warns = CheckFacts(text="roc_auc >= 0.9", severity="warn")
+    assert life.promote(checks=(CheckFacts(text="log_loss < baseline"), warns)) is StepExit.OK
