@@ -27,9 +27,11 @@ def test_prove__examples(example, target):
     assert emitted(example, target).findings() == ()
 
 
-@pytest.mark.parametrize("target", ["airflow", "github-actions"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_prove__two_approvals_of_the_fraud_example(target):
-    assert emitted("fraud", target).findings() == ()
+    there = (("targets: {pipelines: airflow", f"targets: {{pipelines: {target}"),)
+    made = emitted("fraud", target, "", there if target == "kubernetes" else ())
+    assert made.findings() == ()
 
 
 @pytest.mark.parametrize(
