@@ -26,7 +26,7 @@ from mlspec.emit.artifact import Artifact
 from mlspec.frontend import Analysed, analyse, documents_of, load, make_report
 from mlspec.ir.features import Feature
 from mlspec.ir.model import Application, Build, Json, TargetChoice, Triggers
-from mlspec.proving.proof import prove
+from mlspec.proving import prove
 
 LOCAL = "local"
 

@@ -31,12 +31,14 @@ from mlspec.ir.model import Application, Argv, Join, Pipeline, Step
 from mlspec.ir.values import Literal, plain
 from mlspec.proving.graph import Flaw, Graph, Read, Spot, Task, vertex
 
-_READERS = {
+READERS = {
     "airflow": "mlspec.proving.airflow",
     "github-actions": "mlspec.proving.github_actions",
     "kubernetes": "mlspec.proving.kubernetes",
 }
-_NO_APPROVALS = frozenset({"dvc", "ir-json"})
+"""Modules with a function `read`, by target."""
+
+NO_APPROVALS = frozenset({"dvc", "ir-json"})
 """DVC refuses `approve`; `ir-json` runs nothing."""
 
 _HELD = (Kind.REGISTER, Kind.GATE, Kind.APPROVE, Kind.PROMOTE)
@@ -58,7 +60,7 @@ class _Owner:
     step: str
 
 
-def prove(
+def prove_promotions(
     applications: Sequence[Application], artifacts: Sequence[Artifact], target: str
 ) -> tuple[Diagnostic, ...]:
     """Return what emitted artifacts do not keep.
@@ -73,11 +75,11 @@ def prove(
         for pipeline in application.pipelines
         if any(step.kind is Kind.APPROVE for step in pipeline.steps)
     ]
-    if not wanted or target in _NO_APPROVALS:
+    if target in NO_APPROVALS:
         return ()
-    if target not in _READERS:
+    if target not in READERS:
         return (_unread(wanted[0][1], target),)
-    read: Read = import_module(_READERS[target]).read(artifacts)
+    read: Read = import_module(READERS[target]).read(artifacts)
     proof = _Proof(applications, read, target)
     return tuple(dict.fromkeys(one for pair in wanted for one in proof.pipeline(*pair)))
 

@@ -12,7 +12,8 @@ import pytest
 from mlspec.emit.artifact import Artifact
 from mlspec.frontend import analyse, load
 from mlspec.ir.kinds import Kind
-from mlspec.proving.proof import _READERS, prove
+from mlspec.proving import prove
+from mlspec.proving.proof import READERS
 from tests.support.emitted import emitted
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def golden():
     for case in sorted(GOLDEN.glob("*/case.toml")):
         data = tomllib.loads(case.read_text(encoding="utf-8"))
         for target, options in data["targets"].items():
-            if target in _READERS:
+            if target in READERS:
                 yield pytest.param(case.parent, data["spec"], target, options, id=f"{case.parent.name}-{target}")  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def examples():
     for spec in sorted(ROOT.glob("examples/*/mlspec.yaml")):
         text = spec.read_text(encoding="utf-8")
         if re.search(r"promote:(?:\n +.*)*?\n +approve: |promote: .*approve: ", text):
-            for target in _READERS:
+            for target in READERS:
                 # The steps of `fraud` run in processes in all its environments.
                 if (spec.parent.name, target) != ("fraud", "kubernetes"):
                     yield spec.parent.name, target
@@ -60,7 +61,7 @@ def test_golden__proves(folder, spec, target, options):
     applications = [application for application in found if application is not None]
     artifacts = kept(folder, target)
     assert prove(applications, artifacts, target) == ()
-    read = import_module(_READERS[target]).read(artifacts)
+    read = import_module(READERS[target]).read(artifacts)
     assert sum(len(graph.tasks) for graph in read.graphs) >= len(applications[0].pipelines)
     assert all(graph.order() is not None for graph in read.graphs)
 

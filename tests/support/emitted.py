@@ -12,7 +12,7 @@ from mlspec.compiler import compile_targets
 from mlspec.diagnostics.model import Diagnostic
 from mlspec.emit.artifact import Artifact
 from mlspec.ir.model import Application
-from mlspec.proving.proof import prove
+from mlspec.proving import prove
 
 ROOT = Path(__file__).parents[2]
 STORE = 'environments: {prod: {store: "s3://b/x/"}}\n'

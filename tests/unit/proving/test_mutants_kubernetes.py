@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlspec.proving.proof import prove
+from mlspec.proving import prove
 from tests.support.emitted import emitted
 from tests.support.mutants import Mutant, again, swap, within, without
 

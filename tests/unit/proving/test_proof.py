@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlspec.diagnostics.model import Severity
-from mlspec.proving.proof import prove
+from mlspec.proving import prove
 from tests.support.emitted import emitted
 
 TARGETS = ("airflow", "github-actions", "kubernetes")

@@ -19,7 +19,7 @@ from mlspec.ir.dominance import ends_without
 from mlspec.ir.joins import Outcome, unmet_join
 from mlspec.ir.model import Application, Environment, Image, Join, Pipeline, Script, Step
 from mlspec.proving.graph import vertex
-from mlspec.proving.proof import _READERS
+from mlspec.proving.proof import READERS
 from tests.support.emitted import emitted
 
 _BAD = (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)
@@ -52,7 +52,7 @@ def _can_succeed(steps, guard):
     return found
 
 
-@pytest.mark.parametrize("target", _READERS)
+@pytest.mark.parametrize("target", READERS)
 def test_reader__misses_no_start_that_is_possible(target):
     exact = total = 0
     image = Image(reference="x@sha256:1") if target == "kubernetes" else None
@@ -66,7 +66,7 @@ def test_reader__misses_no_start_that_is_possible(target):
         )
         lowered = backend.lower((app,), LowerOptions())
         assert lowered.value is not None
-        (graph,) = import_module(_READERS[target]).read(backend.emit(lowered.value)).graphs
+        (graph,) = import_module(READERS[target]).read(backend.emit(lowered.value)).graphs
         assert graph.flaws == ()
         order = graph.order()
         for guard in steps:
