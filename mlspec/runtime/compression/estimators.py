@@ -17,6 +17,7 @@ import numpy as np
 from mlspec.runtime.compression.methods import Task, no_params, share_of
 from mlspec.runtime.models import skops_format
 from mlspec.runtime.models.libraries import library
+from mlspec.runtime.models.skops_archive import canonical
 from mlspec.runtime.steps.contract import StepError
 
 _WEIGHTS = ("coef_", "intercept_", "coefs_", "intercepts_")
@@ -41,6 +42,7 @@ def compress(task: Task) -> str:
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     done = _half(task, last) if task.method == "fp16" else _fewer(task, last)
     io.dump(model, task.folder / skops_format.FILE)
+    canonical(task.folder / skops_format.FILE)
     return done
 
 
