@@ -95,6 +95,11 @@ def _refusal(error: OSError) -> tuple[str, str]:
     """Return what a disk, or whatever else the system has, refused, and what to do."""
     why = error.strerror or str(error)
     where = f" `{error.filename}`" if error.filename else ""
+    if error.errno == errno.ENOENT:
+        return (
+            f"a file is missing:{where or f' {why}'}",
+            "restore it, or run the step that makes it",
+        )
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
             f"the disk is full{where and ':'}{where} ({why})",

@@ -41,11 +41,12 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     registry = lifecycle.registry_of(call)
     version = lifecycle.read_version(call, registry)
     verdict = lifecycle.verdict_of(call)
+    lifecycle.check_chain(call, registry)
+    lifecycle.check_version(call, version)
     if version.state is State.CHAMPION:
         _write(call, version, (), now)
         return StepExit.OK
     version = lifecycle.check_verdict(call, registry, version, verdict)
-    lifecycle.check_chain(call, registry)
     asked = asking.asked_of(call.node, model, version, verdict.digest)
     _record_button(call, registry, version, asked, now)
     people = asking.people_of(call.project, call.node)

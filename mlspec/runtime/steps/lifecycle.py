@@ -259,6 +259,42 @@ def _answers(entry: Mapping[str, Any], facts: CheckFacts, word: str) -> bool:
     return bool(binding and confidence >= facts.confidence and least and holds)
 
 
+def digest_of_version(version: Version) -> str:
+    """Return the digest of what a registry keeps of a version and never changes."""
+    kept = {
+        "model": version.model,
+        "digest": version.digest,
+        "provenance": dict(version.provenance),
+        "facts": dict(version.facts),
+    }
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return digest_of_bytes(text.encode())
+
+
+def check_version(call: StepCall, version: Version) -> None:
+    """Refuse a version of which the registry says other things than when it was registered.
+
+    Its authors, for one, must not be edited by who wants to approve it.
+
+    Raises:
+        StepError: its provenance or facts were changed.
+    """
+    for one in audit.records(call.store, call.node.app.name):
+        entry = one.entry
+        if (entry.action, entry.subject.digest, entry.environment) != (
+            "register",
+            version.digest,
+            call.node.environment,
+        ):
+            continue
+        if entry.evidence and digest_of_version(version) not in entry.evidence:
+            raise StepError(
+                f"what the registry says of version {version.name} was changed since it was "
+                "registered: the audit log has another digest of it",
+                help="restore the registry from a backup, or train again",
+            )
+
+
 def check_chain(call: StepCall, registry: Registry) -> None:
     """Refuse to go on when the audit log is not what was written.
 

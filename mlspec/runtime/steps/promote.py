@@ -47,6 +47,8 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     registry = lifecycle.registry_of(call)
     version = lifecycle.read_version(call, registry)
     verdict = lifecycle.verdict_of(call)
+    lifecycle.check_chain(call, registry)  # also of a champion: a state may be written by hand
+    lifecycle.check_version(call, version)
     approvals: tuple[str, ...] = ()
     if version.state is not State.CHAMPION:
         version = lifecycle.check_verdict(call, registry, version, verdict)
@@ -84,7 +86,6 @@ def _verify(
     now: datetime,
 ) -> tuple[str, ...]:
     """Verify everything else; return the digests of the approvals that count."""
-    lifecycle.check_chain(call, registry)
     with tempfile.TemporaryDirectory() as folder:
         registry.fetch(version, Path(folder) / "package")  # compares the digests
     if not model.approvals:

@@ -44,7 +44,14 @@ def run(call: StepCall, *, now: datetime | None = None) -> StepExit:
     )
     version = registry.register(draft, package)
     if not lifecycle.is_recorded(call, "register", version):
-        lifecycle.record(call, "register", version, now, outcome=version.state.value)
+        lifecycle.record(
+            call,
+            "register",
+            version,
+            now,
+            outcome=version.state.value,
+            evidence=(lifecycle.digest_of_version(version),),
+        )
     with whole_file(call.output("version")) as path:
         lifecycle.write_json(path, version_data(version))
     return StepExit.OK
