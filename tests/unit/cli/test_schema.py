@@ -34,3 +34,12 @@ def test_schema__output_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(typer.Exit) as found:
         schema(tmp_path / "file" / "x.json")
     assert found.value.exit_code == 73
+
+
+def test_schema__of_components(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schema(None, component=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["properties"]["component"]["const"] == "1"
+    assert "overlay" not in found["definitions"]
+    schema(tmp_path / "c.json", component=True)
+    assert "First line of a component" in capsys.readouterr().err
