@@ -70,8 +70,8 @@ def _cluster(graph: Graph, place: int, shared: dict[str, str]) -> Iterator[str]:
 
 def _attributes(node: Node) -> str:
     lines = [node.title, *(badge.text for badge in node.badges)]
-    if node.facts:
-        lines.append(" · ".join(node.facts))
+    if node.small_print:
+        lines.append(" · ".join(node.small_print))
     kinds = {badge.kind.value for badge in node.badges}
     parts = [f"label={_quoted(chr(10).join(lines))}", f"tooltip={_quoted(node.where)}"]
     style = ["rounded", "filled"]

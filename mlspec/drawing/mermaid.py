@@ -59,8 +59,8 @@ def _ids(graph: Graph, place: int, shared: dict[str, str]) -> dict[str, str]:
 def _node(node: Node, name: str) -> str:
     lines = [f"<b>{_spelled(node.title)}</b>"]
     lines += (f"{_SIGNS[badge.kind]} {_spelled(badge.text)}" for badge in node.badges)
-    if node.facts:
-        lines.append(_spelled(" · ".join(node.facts)))
+    if node.small_print:
+        lines.append(_spelled(" · ".join(node.small_print)))
     label = "<br/>".join(lines)
     kinds = {badge.kind for badge in node.badges}
     if node.kind is NodeKind.FINAL:

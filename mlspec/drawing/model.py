@@ -80,6 +80,11 @@ class Node:
     cause: str = ""
     details: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def small_print(self) -> tuple[str, ...]:
+        """Facts, and for a derived step the line of the spec that caused it."""
+        return (*self.facts, *self.cause.split()[:1])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:

@@ -148,8 +148,8 @@ def _pill_markup(pill: _Pill, x: float, y: float) -> str:
 
 def _fact_lines(node: Node) -> tuple[str, ...]:
     if node.kind is NodeKind.PIPELINE:
-        return tuple(line for fact in node.facts for line in wrapped(fact, SMALL, _LONGEST))
-    return wrapped(" · ".join(node.facts), SMALL, _LONGEST) if node.facts else ()
+        return tuple(line for fact in node.small_print for line in wrapped(fact, SMALL, _LONGEST))
+    return wrapped(" · ".join(node.small_print), SMALL, _LONGEST) if node.small_print else ()
 
 
 def _is_pile(node: Node) -> bool:
