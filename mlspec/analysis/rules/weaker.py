@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from mlspec.analysis.catalogue import Catalogue
 from mlspec.analysis.rules.places import parsed, within
+from mlspec.analysis.rules.weaker_means import changes
 from mlspec.diagnostics.codes import governance as codes
 from mlspec.diagnostics.model import Diagnostic, Label
 from mlspec.expr.check import NOWHERE, Check, CheckOp
@@ -57,6 +58,8 @@ class _Comparison:
         monitors = {one.id: one for one in now.nouns.monitors}
         for monitor in self.before.nouns.monitors:
             yield from self.monitor(monitor, monitors.get(monitor.id))
+        for change in changes(self.before, now):
+            yield self.finding(change.message, change.route, was=change.was)
         if _PROFILES.index(now.profile) < _PROFILES.index(self.before.profile):
             yield self.finding(
                 f"the profile is `{now.profile}`, and was `{self.before.profile}`",
