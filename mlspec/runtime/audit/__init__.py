@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from mlspec.runtime.audit.copies import copy_folder
-from mlspec.runtime.audit.log import Head, append, audit_folder, head_of, records
+from mlspec.runtime.audit.ledger import Head
+from mlspec.runtime.audit.log import append, head_of, records
 from mlspec.runtime.audit.model import ACTIONS, Actor, Entry, Record, Subject
 from mlspec.runtime.audit.verification import Anchor, Fault, Verified, verify
 
@@ -21,7 +22,6 @@ __all__ = [
     "Subject",
     "Verified",
     "append",
-    "audit_folder",
     "copy_folder",
     "head_of",
     "records",

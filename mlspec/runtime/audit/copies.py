@@ -9,12 +9,13 @@ are copied by the next. Invariant: nothing here is ever replaced.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mlspec.runtime.digests import PREFIX, digest_of_bytes
 from mlspec.runtime.layout import local_path
-from mlspec.runtime.registry.disk import write_durably
 from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.storage.disk import write_durably
 
 _FIGURES = 12
 
@@ -42,8 +43,12 @@ def copied(folder: Path) -> dict[int, Path]:
     return found
 
 
-def copy_lines(lines: list[bytes], folder: Path) -> None:
+def copy_lines(read: Callable[[], Iterable[bytes]], folder: Path) -> None:
     """Copy the lines of a log that have no copy yet.
+
+    Args:
+        read: returns the lines; they are read after the copies, for others may be adding to both.
+        folder: of the copies.
 
     Raises:
         StepError: there are copies of records that the log does not have.
@@ -51,6 +56,7 @@ def copy_lines(lines: list[bytes], folder: Path) -> None:
     """
     known = copied(folder)
     newest = max(known, default=0)
+    lines = list(read())
     if newest > len(lines):
         raise StepError(
             f"the audit log has {len(lines)} records, and its copy has {newest}",

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from mlspec.runtime.audit.copies import differing
-from mlspec.runtime.audit.log import audit_folder, lines_of, read_head, unfinished
+from mlspec.runtime.audit.ledger import Head, Ledger
+from mlspec.runtime.audit.log import ledger_of
 from mlspec.runtime.audit.model import GENESIS, Record, canonical, record_of
-from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.steps.contract import StepError, StepExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +75,19 @@ def verify(
         copy: folder with a copy of each record, if there is one.
 
     Raises:
-        StepError: the store is no folder.
+        StepError: the store cannot keep a log, or does not answer.
     """
-    folder = audit_folder(store, app)
+    ledger = ledger_of(store, app)
     faults: list[Fault] = []
     found: list[Record] = []
     digests = [GENESIS]
-    for number, line in enumerate(lines_of(folder / "log.jsonl"), 1):
+    head = _head(ledger, faults) if ledger.lag is None else None  # before others add more lines
+    lines = list(ledger.lines())
+    for number, line in enumerate(lines, 1):
         record = _read(line)
         if record is None:
-            faults.append(Fault(line=number, message="it is no record: the line was changed"))
+            said = "it is no record: the line was changed" if line else "it is gone"
+            faults.append(Fault(line=number, message=said))
             digests.append("")
             continue
         if record.seq != number:
@@ -101,10 +105,16 @@ def verify(
             faults.append(Fault(line=number, message="its signature does not fit"))
         found.append(record)
         digests.append(record.digest)
-    notes = _hold_against_head(folder, digests, found, faults)
+    if ledger.lag is not None:
+        head = _head(ledger, faults)
+    notes: tuple[str, ...] = ()
+    if not any(fault.line == 0 for fault in faults):
+        notes = _hold_against_head(head, ledger.lag, digests, faults)
+    if ledger.is_unfinished():
+        notes += ("a writer was killed within a line; the next one removes it",)
     _hold_against_anchors(anchors, digests, found, faults)
     if copy is not None:
-        notes += _hold_against_copies(folder, copy, faults)
+        notes += _hold_against_copies(lines, copy, faults)
     return Verified(
         count=len(digests) - 1,
         signed=sum(1 for record in found if record.sig),
@@ -137,38 +147,43 @@ def _is_signed(record: Record, line: bytes) -> bool:
     return is_signed_by(public, canonical(data), signature)
 
 
+def _head(ledger: Ledger, faults: list[Fault]) -> Head | None:
+    try:
+        return ledger.read_head()
+    except StepError as error:
+        if error.exit is StepExit.TEMPORARY:
+            raise
+        faults.append(Fault(line=0, message=error.message))
+        return None
+
+
 def _hold_against_head(
-    folder: Path, digests: list[str], found: list[Record], faults: list[Fault]
+    head: Head | None, lag: int | None, digests: list[str], faults: list[Fault]
 ) -> tuple[str, ...]:
     count, last = len(digests) - 1, digests[-1]
-    try:
-        head = read_head(folder)
-    except StepError as error:
-        faults.append(Fault(line=0, message=error.message))
-        return ()
-    notes = []
     if head is None:
         if count == 1:
-            notes.append("a writer was killed before it noted the first record")
-        elif count:
+            return ("a writer was killed before it noted the first record",)
+        if count:
             faults.append(Fault(line=0, message="`head.json`, which counts the records, is gone"))
-    elif count == head.count + 1 and found and found[-1].prev == head.last:
-        notes.append("a writer was killed before it noted the last record")
-    elif count < head.count:
-        gone = f"{head.count - count} records at the end are gone: {head.count} were written"
+        return ()
+    more = count - head.count
+    if more < 0:
+        gone = f"{-more} records at the end are gone: {head.count} were written"
         faults.append(Fault(line=0, message=gone))
-    elif count > head.count:
-        more = f"{count - head.count} records were added behind the last one that was written"
-        faults.append(Fault(line=head.count + 1, message=more))
+    elif more > 0 and (lag is None or more <= lag) and digests[head.count] == head.last:
+        which = "the last record" if more == 1 else f"the last {more} records"
+        return (f"a writer was killed before it noted {which}",)
+    elif more > 0:
+        added = f"{more} records were added behind the last one that was written"
+        faults.append(Fault(line=head.count + 1, message=added))
     elif last != head.last and last:
         faults.append(Fault(line=count, message="it was changed: the head has another digest"))
-    if unfinished(folder / "log.jsonl"):
-        notes.append("a writer was killed within a line; the next one removes it")
-    return tuple(notes)
+    return ()
 
 
-def _hold_against_copies(folder: Path, copy: Path, faults: list[Fault]) -> tuple[str, ...]:
-    other, missing = differing(list(lines_of(folder / "log.jsonl")), copy)
+def _hold_against_copies(lines: list[bytes], copy: Path, faults: list[Fault]) -> tuple[str, ...]:
+    other, missing = differing(lines, copy)
     said = f"its copy in {copy} says something else"
     faults += [Fault(line=number, message=said) for number in other]
     return (f"{len(missing)} of the records have no copy in {copy}",) if missing else ()

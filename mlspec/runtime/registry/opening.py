@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from mlspec.ir.facts import RegistryFacts
-from mlspec.runtime.layout import local_path
 from mlspec.runtime.registry.file import FileRegistry
 from mlspec.runtime.registry.model import Registry, RegistryError
+from mlspec.runtime.registry.objects import ObjectRegistry
+from mlspec.runtime.storage import folder_of, place_of
 
 
 def open_registry(
@@ -24,7 +24,7 @@ def open_registry(
         environ: holds the secret that `facts.secret_variable` names.
 
     Raises:
-        RegistryError: the registry cannot be used so.
+        StepError: the registry cannot be used so.
     """
     if facts.kind == "mlflow":
         from mlspec.runtime.registry.mlflow import open_mlflow
@@ -32,29 +32,8 @@ def open_registry(
         return open_mlflow(facts, app, environment, environ)
     if facts.kind != "file":
         raise RegistryError(f"there is no registry `{facts.kind}`", help="use file or mlflow")
-    folder = store_folder(facts.uri or store, what="the registry `file`")
-    return FileRegistry(folder / app / "registry", environment)
-
-
-def store_folder(store: str, *, what: str) -> Path:
-    """Return the folder of a store.
-
-    Args:
-        store: its address.
-        what: who needs a folder, for the message.
-
-    Raises:
-        RegistryError: it is no folder of this machine.
-    """
-    if not store:
-        raise RegistryError(
-            f"{what} has no store", help="set `environments.<name>.store`, or MLSPEC_RUN_STORE"
-        )
-    found = local_path(store, Path.cwd())
-    if found is None:
-        scheme = store.partition(":")[0]
-        raise RegistryError(
-            f"{what} needs a store that is a folder (`file:`), not `{scheme}:`",
-            help="use `targets.registry: mlflow`, or a store that every step can reach as a folder",
-        )
-    return found
+    what, kept = "the registry `file`", facts.uri or store
+    folder = folder_of(kept, what=what)
+    if folder is not None:
+        return FileRegistry(folder / app / "registry", environment)
+    return ObjectRegistry(place_of(kept, f"{app}/registry", what=what), environment)

@@ -16,7 +16,7 @@ import pytest
 
 from mlspec.runtime import audit
 from mlspec.runtime.audit import Actor, Anchor, Entry, Subject
-from mlspec.runtime.audit import log as log_module
+from mlspec.runtime.audit import folder as folder_module
 from mlspec.runtime.steps.contract import StepError
 from mlspec.runtime.trust.keys import Key
 
@@ -188,7 +188,7 @@ def test_append__full_disk_leaves_the_log_as_it_was(store, log, monkeypatch):
         real(handle, bytes(content)[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(log_module.os, "write", full)
+    monkeypatch.setattr(folder_module.os, "write", full)
     with pytest.raises(OSError, match="No space"):
         audit.append(store, "shop", entry(6))
     monkeypatch.undo()
@@ -243,9 +243,9 @@ def test_append__killed_at_any_point_loses_nothing_that_was_acknowledged(store):
     assert audit.append(store, "shop", entry(1)).seq == count + 1
 
 
-def test_log__needs_a_folder():
-    with pytest.raises(StepError, match="the audit log needs a store that is a folder"):
-        audit.append("s3://bucket/x", "shop", entry(0))
+def test_log__needs_a_store_that_creates_exclusively():
+    with pytest.raises(StepError, match="the audit log cannot be kept on `ftp:`"):
+        audit.append("ftp://server/x", "shop", entry(0))
 
 
 def test_copies__one_file_for_each_record_and_what_they_show(store, log, tmp_path):

@@ -10,9 +10,11 @@ import pytest
 
 from mlspec.ir.facts import RegistryFacts
 from mlspec.runtime.digests import digest_of_folder
-from mlspec.runtime.registry import RegistryError, State, disk, open_registry
-from mlspec.runtime.registry import file as file_module
+from mlspec.runtime.registry import RegistryError, State, open_registry
+from mlspec.runtime.registry import kept as kept_module
 from mlspec.runtime.registry.file import FileRegistry
+from mlspec.runtime.steps.contract import StepError
+from mlspec.runtime.storage import disk
 from tests.support.versions import draft, package, registered
 
 
@@ -223,11 +225,11 @@ def test_registry__a_newer_or_damaged_file_is_told(registry, tmp_path):
         registry.versions("ctr")
 
 
-def test_open_registry__needs_a_folder(tmp_path):
-    with pytest.raises(RegistryError, match="not `s3:`") as caught:
-        open_registry(RegistryFacts(), "s3://bucket/x", "shop", "prod", {})
-    assert "mlflow" in caught.value.help
-    with pytest.raises(RegistryError, match="has no store"):
+def test_open_registry__needs_a_store_that_creates_exclusively(tmp_path):
+    with pytest.raises(StepError, match="cannot be kept on `hdfs:`") as caught:
+        open_registry(RegistryFacts(), "hdfs://bucket/x", "shop", "prod", {})
+    assert "s3:, gs: or abfs:" in caught.value.help
+    with pytest.raises(StepError, match="has no store"):
         open_registry(RegistryFacts(), "", "shop", "prod", {})
     with pytest.raises(RegistryError, match="no registry `oci`"):
         open_registry(RegistryFacts(kind="oci"), "file:x", "shop", "prod", {})
@@ -238,14 +240,14 @@ def test_open_registry__needs_a_folder(tmp_path):
 
 def test_register__a_package_that_changes_meanwhile_is_refused(registry, tmp_path, monkeypatch):
     folder = package(tmp_path / "p")
-    real = file_module.files_of_package
+    real = kept_module.files_of_package
 
     def then_changed(place):
         found = real(place)
         (place / "model" / "model.txt").write_text("changed", encoding="utf-8")
         return found
 
-    monkeypatch.setattr(file_module, "files_of_package", then_changed)
+    monkeypatch.setattr(kept_module, "files_of_package", then_changed)
     with pytest.raises(RegistryError, match=r"`model\.txt` changed while it was registered"):
         registry.register(draft(), folder)
     assert registry.versions("ctr") == ()

@@ -91,11 +91,11 @@ def test_register__half_a_package_is_refused(tmp_path):
         register.run(replace(one, inputs={"package": tmp_path / "nothing"}), now=NOW)
 
 
-def test_register__store_that_is_no_folder_says_what_to_use(tmp_path):
-    one = step(tmp_path, store="s3://bucket/prefix")
-    with pytest.raises(StepError, match="not `s3:`") as caught:
+def test_register__store_that_cannot_keep_versions_says_what_to_use(tmp_path):
+    one = step(tmp_path, store="hdfs://server/prefix")
+    with pytest.raises(StepError, match="cannot be kept on `hdfs:`") as caught:
         register.run(one, now=NOW)
-    assert "targets.registry: mlflow" in caught.value.help
+    assert "s3:, gs: or abfs:, or a folder" in caught.value.help
     unknown = replace(one, node=replace(one.node, registry=RegistryFacts(kind="oci")))
     with pytest.raises(StepError, match="no registry `oci`"):
         register.run(unknown, now=NOW)

@@ -18,7 +18,7 @@ from mlspec.ir.node import write_node
 from mlspec.runtime import audit
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.locks import FileLock
-from mlspec.runtime.registry.disk import held
+from mlspec.runtime.storage.disk import held
 from mlspec.runtime.registry.file import FileRegistry
 from mlspec.runtime.steps.contract import StepError, StepExit
 from tests.support.versions import call, package
