@@ -24,6 +24,7 @@ from rich.text import Text
 from mlspec.cli import console
 from mlspec.cli.prompt import Prompt
 from mlspec.cli.wording import duration, named, number, printable
+from mlspec.runtime.last_words import asked_in, tail_of
 from mlspec.runtime.progress import (
     ApprovalNeeded,
     ApprovalOver,
@@ -109,7 +110,7 @@ class PlainView:
                 )
             case ApprovalNeeded(run, step, subject):
                 yield (
-                    f"{step}: {subject} waits for approval; its log says how to give it; then:"
+                    f"{step}: {subject} waits for approval; how to give it is said below; then:"
                     f" mlspec run --resume {run}"
                 )
             case ApprovalOver(step, _, reason):
@@ -304,8 +305,33 @@ def summarise(record: RunRecord, exit_code: int, project: Path) -> None:
     screen.print(Text(f"run {record.id} {end}"), soft_wrap=True)
     screen.print(Text(f"results: {project / record.results}"), soft_wrap=True)
     screen.print(Text(f"logs:    {folder / 'logs'}"), soft_wrap=True)
-    if exit_code in (10, 11, 12, 20, 130):
-        screen.print(Text(f"go on:   mlspec run --resume {record.id}"), soft_wrap=True)
+    resume = resume_text(record)
+    asked = _commands(record, project) if exit_code == 12 and record.state != "failed" else []
+    if asked:
+        screen.print(Text("next:"), soft_wrap=True)
+        for place, (command, why) in enumerate([*asked, (resume, "")], 1):
+            note = f"   ({why})" if why else ""
+            screen.print(Text(printable(f"  {place}. {command}{note}")), soft_wrap=True)
+    elif exit_code in (10, 11, 12, 20, 130):
+        screen.print(Text(f"go on:   {resume}"), soft_wrap=True)
+
+
+def resume_text(record: RunRecord) -> str:
+    """Return the command that goes on with a run."""
+    env = "" if record.environment in ("", "default") else f" --env {record.environment}"
+    return f"mlspec run --resume {record.id}{env}"
+
+
+def _commands(record: RunRecord, project: Path) -> list[tuple[str, str]]:
+    """Return what people type to approve what the run waits for, and who is asked."""
+    found = []
+    for step in record.steps:
+        if _is_undecided(step):
+            who, commands = asked_in(project / step.instances[-1].attempts[-1].log)
+            found += [(one, who) for one in commands]
+        elif step.outcome is None and step.reason == "waits for approval":
+            found.append((f"mlspec approve {record.id} {step.id}", ""))
+    return found
 
 
 def _table(record: RunRecord) -> Table:
@@ -345,16 +371,12 @@ def _show_log(step: StepRecord, screen: Console, project: Path) -> None:
     if failed is None or not failed.attempts:
         return
     path = project / failed.attempts[-1].log
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 64_000))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
+    lines = tail_of(path)
+    if not lines:
         return
     screen.print()
-    what = named(step.id, failed.combination) + (" failed:" if failed.outcome else "")
-    title = f"{what} {failed.reason}; the end of {path}:"
+    what = named(step.id, failed.combination) + (" failed;" if failed.outcome else ":")
+    title = f"{what} the end of {path}:"
     screen.print(Text(printable(title), "bold"), soft_wrap=True)
     for line in lines[-TAIL:]:
         screen.print(Text(f"  | {printable(line)}"), soft_wrap=True)

@@ -27,6 +27,7 @@ from mlspec.ir.values import plain
 from mlspec.runtime import cache, containers, staging, workspace
 from mlspec.runtime.conditions import numbers_in, read_metrics
 from mlspec.runtime.decisions import failure_text
+from mlspec.runtime.last_words import reason_in
 from mlspec.runtime.layout import Layout, local_path
 from mlspec.runtime.locks import FileLock
 from mlspec.runtime.model import STATE_FOLDER, RunOptions
@@ -166,7 +167,7 @@ def _attempt(setting: Setting, task: Task, work: Path, lock: FileLock | None) ->
     )
     if ready.container is not None and (ended.timed_out or ended.cancelled):
         containers.end_container(ready.container, ready.environment)
-    reason = _failure(step, ended, ready.written) or _not_at_address(step, addresses, layout)
+    reason = _failure(step, ended, ready.written, log) or _not_at_address(step, addresses, layout)
     if reason:
         with log.open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"mlspec: {reason}\n")
@@ -218,7 +219,7 @@ def _reuse(setting: Setting, task: Task, key: str) -> AttemptEnd | None:
     )
 
 
-def _failure(step: Step, ended: Ended, written: Written) -> str:
+def _failure(step: Step, ended: Ended, written: Written, log: Path) -> str:
     """Return why a process that ended is a failure; empty: it is a success."""
     if ended.cancelled:
         return "interrupted"
@@ -229,7 +230,8 @@ def _failure(step: Step, ended: Ended, written: Written) -> str:
     if ended.code < 0:
         return f"ended by signal {-ended.code}"
     if ended.code != 0:
-        return failure_text(step, ended.code)
+        said = reason_in(log, ended.code) if step.kind.is_derived else ""
+        return f"{said} (exit code {ended.code})" if said else failure_text(step, ended.code)
     return staging.missing_output(step, written)
 
 
