@@ -53,6 +53,10 @@ _RUN: Mapping[Kind, tuple[str, ...]] = {
 """What each kind must know of the run; other kinds depend on their inputs alone."""
 
 
+_LINEAGE = ("id", "date", "store", "commit")
+"""What an event of lineage says of the run; with a place for them every step tells its events."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeriveContext:
     """What all derived steps share.
@@ -128,12 +132,16 @@ def derived_step(draft: Draft, ctx: DeriveContext) -> Step:
     inputs = tuple(sorted(draft.inputs, key=lambda item: item.name))
     image = image_of(settings, ctx.app, ctx.compute, draft.at)
     node = replace(draft.node, image=image.reference if image is not None else None)
-    run = {*draft.reads, *(Ref(Namespace.RUN, name) for name in _RUN.get(draft.kind, ()))}
+    lineage = ctx.facts.targets.get("lineage")
+    told = (*_RUN.get(draft.kind, ()), *(_LINEAGE if lineage is not None else ()))
+    run = {*draft.reads, *(Ref(Namespace.RUN, name) for name in told)}
     env: dict[str, Text] = {
         name: literal(resolve_constants(item.text, item.at, ctx.constants, []) or "")
         for name, item in settings.env
         if gets_variable(draft.kind, name)
     }
+    if lineage is not None and lineage.settings.get("uri") is not None:
+        env["OPENLINEAGE_URL"] = literal(str(lineage.settings["uri"]))
     env[NODE_VARIABLE] = (Literal(write_node(node)),)
     secrets = {
         name: item.text
@@ -141,6 +149,8 @@ def derived_step(draft: Draft, ctx: DeriveContext) -> Step:
         if gets_variable(draft.kind, name, is_secret=True)
     }
     secrets |= {one.variable: one.name for one in draft.secrets}
+    if lineage is not None and lineage.settings.get("secret") is not None:
+        secrets["OPENLINEAGE_API_KEY"] = str(lineage.settings["secret"])
     return Step(
         id=draft.id,
         kind=draft.kind,

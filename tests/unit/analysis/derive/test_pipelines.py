@@ -232,3 +232,16 @@ def test_derive__a_pipeline_with_the_name_of_a_derived_one_is_refused(tmp_path):
     text = MODEL + "pipelines: {model-m: {steps: {go: {run: 'true'}}}}\n"
     analysed = validate(_spec(tmp_path, text))[0]
     assert [d.code.id for d in analysed.diagnostics if d.is_error] == ["ML047"]
+
+
+def test_derive__with_a_place_for_lineage_every_step_is_told_of_its_run(tmp_path):
+    text = MODEL + "targets: {lineage: {kind: openlineage, uri: 'https://l.example', secret: key}}\n"
+    analysed = validate(_spec(tmp_path, text))[0]
+    assert analysed.ok, analysed.diagnostics
+    for step in analysed.application.pipeline("model-m").steps:
+        names = {ref.variable for ref in step.refs}
+        assert {"MLSPEC_RUN_ID", "MLSPEC_RUN_DATE", "MLSPEC_RUN_STORE"} <= names
+        assert plain(dict(step.env)["OPENLINEAGE_URL"]) == "https://l.example"
+        assert [one.name for one in step.secrets] == ["key"]
+    bare = validate(_spec(tmp_path, MODEL))[0].application.pipeline("model-m").step("split")
+    assert not {ref.variable for ref in bare.refs} & {"MLSPEC_RUN_ID", "MLSPEC_RUN_STORE"}
