@@ -21,6 +21,7 @@ import metric_pages
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA = DOCS.parent / "schemas" / "mlspec" / "v1" / "spec.schema.json"
+COMPONENT = SCHEMA.with_name("component.schema.json")
 
 Schema = dict[str, Any]
 
@@ -40,9 +41,10 @@ _WORDS = {
 class LanguagePage:
     """The keys of the language, a table for every kind of mapping."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, component: Schema) -> None:
         self.root = schema
-        self.definitions: dict[str, Schema] = schema["definitions"]
+        self.component = component
+        self.definitions: dict[str, Schema] = {**component["definitions"], **schema["definitions"]}
         self.queue: list[str] = []
         self.sections: list[str] = []
 
@@ -52,10 +54,12 @@ class LanguagePage:
         for name in self.queue:  # grows while it is read
             schema = self.definitions[name]
             self.section(title_of(schema, name), name, schema)
+        self.section("A component's file", "component-file", self.component)
         body = "\n".join(self.sections)
         return (
             "# The language\n\n"
-            "Every key of `mlspec.yaml`, generated from the schema (`mlspec schema` prints it).\n"
+            "Every key of `mlspec.yaml` and of [components](#component-file), generated from the\n"
+            "schemas (`mlspec schema` prints them).\n"
             "Keys in **bold** are required. `mlspec explain CODE` tells what a message means.\n"
             "\n"
             f"{body}"
@@ -195,7 +199,9 @@ def flow(value: object) -> str:
 
 def language() -> str:
     """Return the page `reference/language.md`."""
-    return LanguagePage(json.loads(SCHEMA.read_text("utf-8"))).text()
+    return LanguagePage(
+        json.loads(SCHEMA.read_text("utf-8")), json.loads(COMPONENT.read_text("utf-8"))
+    ).text()
 
 
 PAGES: dict[str, Callable[[], str]] = {
