@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.support.emitted import Emitted
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -23,6 +25,12 @@ class Mutant:
         made = self.change(text)
         assert made != text, f"{self.name} changes nothing"
         return made
+
+
+def codes_after(mutant: Mutant, made: Emitted) -> set[str]:
+    """Return the codes that the proof finds once a change is made."""
+    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
+    return {one.code.id for one in changed.findings()}
 
 
 def swap(old: str, new: str) -> Callable[[str], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.emitted import emitted
-from tests.support.mutants import Mutant, again, swap, within, without
+from tests.support.mutants import Mutant, again, codes_after, swap, within, without
 
 DAG = "model-ctr.py"
 RULES = (
@@ -143,15 +143,12 @@ HARMLESS = [
 
 @pytest.mark.parametrize("mutant", FOUND, ids=lambda one: one.name)
 def test_prove__finds(mutant):
-    made = emitted("c_approval", "airflow")
-    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
-    assert {one.code.id for one in changed.findings()} == {"ML801"}
+    assert codes_after(mutant, emitted("c_approval", "airflow")) == {"ML801"}
 
 
 @pytest.mark.parametrize("mutant", HARMLESS, ids=lambda one: one.name)
 def test_prove__does_not_mind(mutant):
-    made = emitted("c_approval", "airflow")
-    assert made.with_text(mutant.file, mutant.apply(made.text(mutant.file))).findings() == ()
+    assert codes_after(mutant, emitted("c_approval", "airflow")) == set()
 
 
 POD = 'defaults: {image: "python:3.11", native: {airflow: {pod: {nodeSelector: {a: b}}}}}\n'
@@ -171,8 +168,7 @@ PODS = [
 def test_prove__finds_in_pods(mutant):
     made = emitted("c_approval", "airflow", POD)
     assert made.findings() == ()
-    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
-    assert {one.code.id for one in changed.findings()} == {"ML801"}
+    assert codes_after(mutant, made) == {"ML801"}
 
 
 TWICE = [
@@ -186,9 +182,7 @@ TWICE = [
 
 @pytest.mark.parametrize("mutant", TWICE, ids=lambda one: one.name)
 def test_prove__finds_where_two_must_answer(mutant):
-    made = emitted("fraud", "airflow")
-    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
-    assert {one.code.id for one in changed.findings()} == {"ML801"}
+    assert codes_after(mutant, emitted("fraud", "airflow")) == {"ML801"}
 
 
 @pytest.mark.parametrize(

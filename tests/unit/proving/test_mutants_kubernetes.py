@@ -6,7 +6,7 @@ import pytest
 
 from mlspec.proving import prove
 from tests.support.emitted import emitted
-from tests.support.mutants import Mutant, again, swap, within, without
+from tests.support.mutants import Mutant, again, codes_after, swap, within, without
 
 FLOW = "base/pipeline-model-ctr.yaml"
 OVERLAY = "overlays/prod/kustomization.yaml"
@@ -165,15 +165,12 @@ HARMLESS = [
 
 @pytest.mark.parametrize("mutant", FOUND, ids=lambda one: one.name)
 def test_prove__finds(mutant):
-    made = emitted("c_approval", "kubernetes")
-    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
-    assert {one.code.id for one in changed.findings()} == {"ML801"}
+    assert codes_after(mutant, emitted("c_approval", "kubernetes")) == {"ML801"}
 
 
 @pytest.mark.parametrize("mutant", HARMLESS, ids=lambda one: one.name)
 def test_prove__does_not_mind(mutant):
-    made = emitted("c_approval", "kubernetes")
-    assert made.with_text(mutant.file, mutant.apply(made.text(mutant.file))).findings() == ()
+    assert codes_after(mutant, emitted("c_approval", "kubernetes")) == set()
 
 
 TWICE = [
@@ -185,9 +182,7 @@ TWICE = [
 @pytest.mark.parametrize("mutant", TWICE, ids=lambda one: one.name)
 def test_prove__finds_where_two_must_answer(mutant):
     two = (("count: 1, within", "count: 2, within"),)
-    made = emitted("c_approval", "kubernetes", "", two)
-    changed = made.with_text(mutant.file, mutant.apply(made.text(mutant.file)))
-    assert {one.code.id for one in changed.findings()} == {"ML801"}
+    assert codes_after(mutant, emitted("c_approval", "kubernetes", "", two)) == {"ML801"}
 
 
 @pytest.mark.parametrize(
