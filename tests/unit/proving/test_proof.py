@@ -13,6 +13,22 @@ ONCE = "count: 1, within: 24h"
 IMAGE = f'defaults: {{image: "python:3.11@sha256:{"a" * 64}"'
 STAGING = 'targets: {pipelines: {kind: airflow, staging_image: "img:1"}}\n'
 TWO = 'environments: {dev: {store: "s3://b/x/"}, prod: {after: dev, store: "s3://c/x/"}}\n'
+DELIVERED = TWO.replace('c/x/"', 'c/x/", deliver: models')
+BESIDE = """\
+pipelines:
+  p:
+    trigger: {schedule: "0 1 * * *"}
+    params: {z: {type: int, default: 1}}
+    steps:
+      a: {run: ls, matrix: {x: [1, 2]}}
+      b:
+        run: ls
+        needs: [a]
+        join: one_success
+        when: params.z == 1
+        approve: {by: ad-operations, within: 1h}
+    finally: {run: ls}
+"""
 ASKED = 'environments: {prod: {store: "s3://c/x/", approve: {by: ad-operations, count: 2}}}\n'
 ASKED_ONCE = 'environments: {prod: {store: "s3://c/x/", approve: {by: ad-operations}}}\n'
 NASTY = (
@@ -42,6 +58,8 @@ def test_prove__two_approvals_of_the_fraud_example(target):
         *((target, "defaults: {retry: {max: 0}}\n", ()) for target in TARGETS),
         *((target, "defaults: {retry: {max: 0}, timeout: 5m}\n", ()) for target in TARGETS),
         *((target, TWO, ()) for target in TARGETS),
+        *((target, DELIVERED, ()) for target in TARGETS),
+        *((target, BESIDE, ()) for target in TARGETS),
         *((target, "", NASTY) for target in TARGETS),
         ("airflow", ASKED, ()),
         ("github-actions", ASKED_ONCE, ()),
