@@ -104,7 +104,10 @@ def _judged_by(model: ModelSpec) -> tuple[object, ...]:
 def _block(block: BlockSpec | None) -> tuple[object, ...]:
     if block is None:
         return (None, None)
-    return (block.run, None if block.uses is None else block.uses.component)
+    uses = block.uses
+    if uses is None:
+        return (block.run, None)
+    return (None, (uses.component, *((name, given.text) for name, given in sorted(uses.given))))
 
 
 def _data(before: Catalogue, after: Catalogue, was: DataNoun, now: DataNoun) -> Iterator[Change]:
@@ -116,6 +119,10 @@ def _data(before: Catalogue, after: Catalogue, was: DataNoun, now: DataNoun) -> 
             route=(*route, "delay"),
             was=was.at / "delay",
         )
+    own = was.validate
+    if own is not None and own.is_own and _block(now.validate) != _block(own):
+        message = f"`{was.id}` is checked by another program, or with other parameters"
+        yield Change(message=message, route=(*route, "validate"), was=own.at)
     columns = {one.name: one for one in after.columns(was.id)}
     for column in before.columns(was.id):
         place = (*route, "schema", column.name)

@@ -43,9 +43,9 @@ environments:
 """
 
 
-def _weaker(tmp_path, override: str) -> list[str]:
+def _weaker(tmp_path, override: str, spec: str = SPEC) -> list[str]:
     path = tmp_path / "mlspec.yaml"
-    path.write_text(SPEC.replace("{OVERRIDE}", f"{{{override}}}"), encoding="utf-8")
+    path.write_text(spec.replace("{OVERRIDE}", f"{{{override}}}"), encoding="utf-8")
     found = [one for analysed in validate(load(path)) for one in analysed.diagnostics]
     assert {one.code.id for one in found if one.is_error} <= {"ML306"}, found
     messages = [one.message for one in found if one.code.id == "ML306"]
@@ -75,6 +75,34 @@ def _weaker(tmp_path, override: str) -> list[str]:
 )  # fmt: skip
 def test_compare__what_a_gate_stands_on(tmp_path, override, message):
     assert _weaker(tmp_path, override) == [message]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data: {rows: {validate: {with: {least: 1}}}}",
+         "`rows` is checked by another program, or with other parameters"),
+        ("data: {rows: {validate: null}}",
+         "`rows` is checked by another program, or with other parameters"),
+        ("models: {m: {evaluate: {with: {column: b}}}}",
+         "`m` is judged by another program, or on other rows"),
+    ],
+)  # fmt: skip
+def test_compare__values_that_a_component_gets(tmp_path, override, message):
+    for name, ports in (
+        ("look", "params: {least: {type: int}}\ninputs: {data: table}\nrun: [x, '${params.least}']"),
+        ("judge", "params: {column: {}}\ninputs: {model: file, data: table}\n"
+                  "outputs: {scores: table}\nrun: [x, '${params.column}']"),
+    ):  # fmt: skip
+        text = f'component: "1"\nname: {name}\n{ports}\n'
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    uses = SPEC.replace(
+        "data:\n  rows:\n", "data:\n  rows:\n    validate: {uses: look.yaml, with: {least: 9}}\n"
+    ).replace(
+        "    baseline: mean\n",
+        "    baseline: mean\n    evaluate: {uses: judge.yaml, with: {column: a}}\n",
+    )
+    assert _weaker(tmp_path, override, uses) == [message]
 
 
 @pytest.mark.parametrize(
