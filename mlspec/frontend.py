@@ -89,7 +89,7 @@ class Analysed:
 def load(path: Path) -> Loaded:
     """Read a spec: files, includes, shape, `extends`; everything that needs no environment."""
     from mlspec.schema.validator import check_shape
-    from mlspec.spec.components import led_to, read_components, with_components
+    from mlspec.spec.components import read_components, with_components
     from mlspec.spec.layers import assemble, resolve_extends
 
     with _without_gc():
@@ -117,7 +117,7 @@ def load(path: Path) -> Loaded:
         used = components.value or {}
         secrets = (finding for one in used.values() for finding in find_secrets(one.document))
         document = with_components(document, used)
-        found += led_to((*components.diagnostics, *secrets), document)
+        found += (*components.diagnostics, *secrets)
         # Unknown keys do not hide the rest: `bind` sees the document without them.
         spec = bind(document, value, used)
         return Loaded(
@@ -133,8 +133,6 @@ def analyse(loaded: Loaded, environment: str | None = None, today: date | None =
         environment: its name.
         today: waivers that ended before this day do not hold; None: their end is not judged.
     """
-    from mlspec.spec.components import led_to
-
     document = loaded.document
     found = list(loaded.diagnostics)
     if document is None or loaded.spec is None:
@@ -150,7 +148,7 @@ def analyse(loaded: Loaded, environment: str | None = None, today: date | None =
             built = build_application(spec, environment, today)
             catalogue = Catalogue(spec, environment)
             rules = (*_weaker(loaded, catalogue), *find_differences(document, catalogue))
-            found += _unrelated(tuple(led_to(built.diagnostics, document)), found)
+            found += _unrelated(built.diagnostics, found)
             found += settle(rules, catalogue, today)
             application = built.value
             if application is not None:
@@ -172,7 +170,7 @@ def _layered(
 ) -> tuple[Document | None, Spec | None, tuple[Diagnostic, ...]]:
     """Return the document and the records with an environment's overlay, and what is wrong."""
     from mlspec.schema.validator import check_shape
-    from mlspec.spec.components import led_to, read_components, with_components
+    from mlspec.spec.components import read_components, with_components
     from mlspec.spec.layers import apply_environment
 
     document, spec = loaded.document, loaded.spec
@@ -194,7 +192,7 @@ def _layered(
         for finding in find_secrets(one.document)
     ]
     changed = with_components(changed, used)
-    told = led_to((*components.diagnostics, *secrets), changed)
+    told = (*components.diagnostics, *secrets)
     found = (*overlaid.diagnostics, *shape.diagnostics, *told)
     return changed, bind(changed, shape.value, used), found
 
@@ -267,6 +265,7 @@ def documents_of(analysed: Sequence[Analysed]) -> Mapping[str, Document]:
 
 def make_report(diagnostics: Sequence[Diagnostic], documents: Mapping[str, Document]) -> Report:
     """Resolve places and return the findings, sorted and without repetitions."""
+    from mlspec.spec.components import led_to
     from mlspec.yamlio.locate import locate, provenance
 
     files = {name: file for document in documents.values() for name, file in document.files.items()}
@@ -283,7 +282,7 @@ def make_report(diagnostics: Sequence[Diagnostic], documents: Mapping[str, Docum
         file = files.get(place.source)  # type: ignore[attr-defined]
         return ResolvedPlace(file=file, span=place.span) if file is not None else None  # type: ignore[attr-defined]
 
-    return build_report(diagnostics, resolve)
+    return build_report(tuple(led_to(diagnostics, documents)), resolve)
 
 
 @contextmanager

@@ -158,18 +158,26 @@ def with_components(document: Document, components: Components) -> Document:
     return replace(document, parts={one.document.id: one.document for one in components.values()})
 
 
-def led_to(diagnostics: Iterable[Diagnostic], document: Document) -> Iterator[Diagnostic]:
-    """Yield findings; one in a component of the document also shows the line that uses it."""
+def led_to(
+    diagnostics: Iterable[Diagnostic], documents: Mapping[str, Document]
+) -> Iterator[Diagnostic]:
+    """Yield findings; one in a component also shows the line that uses it.
+
+    Args:
+        diagnostics: the findings.
+        documents: all trees that their origins lead to, by id.
+    """
     used = {}
-    for one in document.parts.values():
+    for one in documents.values():
         if one.used_by is not None:
             names = (one.id, *one.files)
             used.update(dict.fromkeys(names, Label(place_of(one.used_by), USED)))
+    written = {name for one in documents.values() if one.used_by is None for name in one.files}
     for found in diagnostics:
         at = found.at
         name = at.source if isinstance(at, RawPlace) else at.document if at is not None else ""
-        shown_already = any(label.text == USED for label in found.labels)
-        if name in used and name not in document.files and not shown_already:
+        is_shown = any(label.text == USED for label in found.labels)
+        if name in used and name not in written and not is_shown:
             yield replace(found, labels=(*found.labels, used[name]))
         else:
             yield found
