@@ -146,13 +146,19 @@ def approvals(file: File = SPEC, output: TextOrJson = "text") -> None:
 
 def _waiting_versions(file: Path) -> tuple[Waiting, ...]:
     """Return the versions that wait, of all environments; none where the spec makes none."""
-    from mlspec.cli.place import all_places, told
+    from mlspec.cli.place import all_places, told, unreachable
 
     found: list[Waiting] = []
     for place in all_places(file):
         if any(node.kind is Kind.APPROVE for node in place.nodes()):
             with told():
                 from mlspec.cli.waiting import waiting_versions
+                from mlspec.runtime.steps.contract import StepError, StepExit
 
-                found += waiting_versions(place)
+                try:
+                    found += waiting_versions(place)
+                except StepError as error:
+                    if error.exit is not StepExit.TEMPORARY:
+                        raise
+                    err(f"note: {printable(unreachable(place.environment, error))}")
     return tuple(found)

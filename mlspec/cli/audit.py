@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,11 +11,11 @@ import typer
 from mlspec.cli.console import err, out
 from mlspec.cli.exits import Exit
 from mlspec.cli.options import SPEC, Env, File, TextOrJson, one_of
-from mlspec.cli.place import Place, all_places, open_place, told
+from mlspec.cli.place import Place, all_places, open_place, told, unreachable
 from mlspec.cli.wording import printable
 
 if TYPE_CHECKING:
-    from mlspec.runtime.audit import Anchor, Record, Verified
+    from mlspec.runtime.audit import Anchor, Fault, Record, Verified
 
 audit_app = typer.Typer(no_args_is_help=True)
 
@@ -24,7 +24,10 @@ audit_app = typer.Typer(no_args_is_help=True)
 def verify(file: File = SPEC, env: Env = None, output: TextOrJson = "text") -> None:
     """Check that no record was changed, removed, added or moved.
 
-    Exit codes: 0 the log is whole, 1 it is not.
+    The log is also held against what versions remember of it, in all environments that share it.
+    Those that cannot be reached are named in a note; the one that --env names must be.
+
+    Exit codes: 0 the log is whole, 1 it is not, 75 it cannot be reached.
     """
     one_of(output, ("text", "json"), "--format")
     place = open_place(file, env, command="audit")
@@ -34,26 +37,60 @@ def verify(file: File = SPEC, env: Env = None, output: TextOrJson = "text") -> N
         node = next(place.nodes(), None)
         to = node.policy.audit_to if node is not None else None
         copy = audit.copy_folder(to, place.app, place.project)
-        found = audit.verify(place.store, place.app, _anchors(file, place), copy=copy)
+        remembered = _remembered(file, place, must=env)
+        found = audit.verify(place.store, place.app, remembered.anchors, copy=copy)
+        found = replace(
+            found,
+            faults=(*found.faults, *remembered.faults),
+            notes=(*found.notes, *remembered.notes),
+        )
         if output == "json":
-            _print_json(found)
+            _print_json(found, remembered.unchecked)
         else:
             _print_text(found)
     raise typer.Exit(Exit.ERRORS if found.faults else Exit.OK)
 
 
-def _anchors(file: Any, place: Place) -> Iterable[Anchor]:
-    """Return what the versions of all environments that share the log remember of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Remembered:
+    """What versions remember; environments whose versions were not looked at, and why."""
+
+    anchors: list[Anchor] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+
+def _remembered(file: Any, place: Place, *, must: str | None) -> _Remembered:
+    """Return what the versions of all environments that share the log remember of it.
+
+    Raises:
+        StepError: the registry of the environment `must` cannot be reached.
+    """
+    from mlspec.runtime.audit import Fault
+    from mlspec.runtime.registry.model import DamagedError
+    from mlspec.runtime.steps.contract import StepError
     from mlspec.runtime.steps.lifecycle import anchors_of
 
-    found: list[Anchor] = []
+    found = _Remembered()
     for one in all_places(file):
-        if one.store == place.store:
-            found += anchors_of(one.registry())
+        name = one.environment
+        if one.store != place.store:
+            found.notes.append(f"`{name}` has a log of its own: mlspec audit verify --env {name}")
+            continue
+        try:
+            found.anchors.extend(anchors_of(one.registry()))
+        except DamagedError as error:
+            found.faults.append(Fault(line=0, message=f"versions of `{name}`: {error.message}"))
+        except StepError as error:
+            if name == must:
+                raise
+            found.notes.append(unreachable(name, error))
+            found.unchecked.append(name)
     return found
 
 
-def _print_json(found: Verified) -> None:
+def _print_json(found: Verified, unchecked: list[str]) -> None:
     data = {
         "format_version": "1.0",
         "whole": not found.faults,
@@ -61,13 +98,14 @@ def _print_json(found: Verified) -> None:
         "signed": found.signed,
         "faults": [{"line": one.line, "message": one.message} for one in found.faults],
         "notes": list(found.notes),
+        "unchecked": unchecked,
     }
     out(json.dumps(data, indent=2))
 
 
 def _print_text(found: Verified) -> None:
     for note in found.notes:
-        err(f"note: {note}")
+        err(f"note: {printable(note)}")
     for fault in found.faults:
         where = f"line {fault.line}: " if fault.line else ""
         err(f"error: {where}{printable(fault.message)}")

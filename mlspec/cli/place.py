@@ -28,7 +28,10 @@ from mlspec.ir.values import plain
 
 if TYPE_CHECKING:
     from mlspec.runtime.registry import Registry, Version
+    from mlspec.runtime.steps.contract import StepError
 
+_LOCAL = "local"
+"""The target whose pipelines run on this machine."""
 _EXTRA = frozenset({"cryptography", "rfc8785", "numpy", "scipy", "pyarrow"})
 
 
@@ -38,8 +41,9 @@ class Place:
 
     Attributes:
         project: folder of the spec.
-        store: address of the environment's store, or of what local runs use instead.
-        elsewhere: address of the store that cannot be reached from here; empty: `store` is it.
+        store: address of the environment's store. Where pipelines run on this machine and the
+            store is not a folder, of what local runs use instead.
+        elsewhere: address of the store that is replaced so; empty: `store` is it.
     """
 
     project: Path
@@ -115,11 +119,14 @@ def _place(analysed: Analysed) -> Place | None:
 
     if not analysed.ok or analysed.application is None:
         return None
-    project = analysed.loaded.folder.absolute()
-    store, replaced = store_of(analysed.application, project)
+    project, application = analysed.loaded.folder.absolute(), analysed.application
+    store, replaced = store_of(application, project)
+    runs = application.target("pipelines")
+    if replaced is not None and runs is not None and runs.kind != _LOCAL:
+        return Place(project=project, application=application, store=replaced)
     return Place(
         project=project,
-        application=analysed.application,
+        application=application,
         store=store.absolute().as_uri(),
         elsewhere=replaced or "",
     )
@@ -134,6 +141,11 @@ def _node(step: Step) -> Node | None:
         return read_node(found)
     except NodeError:
         return None
+
+
+def unreachable(environment: str, error: StepError) -> str:
+    """Return a note for people about an environment that could not be looked at."""
+    return f"versions of `{environment}` were not looked at: {error.message}"
 
 
 @contextmanager

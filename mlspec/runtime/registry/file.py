@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from mlspec.runtime.digests import PREFIX, digest_of_bytes, digest_of_file
 from mlspec.runtime.locks import FileLock
 from mlspec.runtime.registry.kept import KeptRegistry, Standing, document_from, standing_from
-from mlspec.runtime.registry.model import RegistryError, Version
+from mlspec.runtime.registry.model import DamagedError, RegistryError, Version
 from mlspec.runtime.registry.packages import json_bytes, next_name, safe_name
 from mlspec.runtime.storage import disk
 
@@ -151,5 +151,5 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise RegistryError(f"`{path}` of the registry is gone") from None
+        raise DamagedError(f"`{path}` of the registry is gone") from None
     return document_from(text, str(path))

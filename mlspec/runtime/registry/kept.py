@@ -19,6 +19,7 @@ from mlspec.runtime.digests import digest_of_bytes, digest_of_files
 from mlspec.runtime.registry.model import (
     CANDIDATE,
     CHAMPION,
+    DamagedError,
     Draft,
     RegistryError,
     State,
@@ -306,5 +307,5 @@ def document_from(text: bytes, where: str) -> dict[str, Any]:
         if found["format_version"].partition(".")[0] == FORMAT_VERSION.partition(".")[0]:
             return dict(found)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise RegistryError(f"`{where}` of the registry is damaged") from None
+        raise DamagedError(f"`{where}` of the registry is damaged") from None
     raise RegistryError(f"`{where}` was written by a newer mlspec", help="update mlspec")

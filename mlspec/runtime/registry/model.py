@@ -73,6 +73,10 @@ class RegistryError(StepError):
     """The registry refuses."""
 
 
+class DamagedError(RegistryError):
+    """Something in the registry is not what was written there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What becomes a version.

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from mlspec.runtime.digests import PREFIX, digest_of_bytes, digest_of_file
 from mlspec.runtime.registry.kept import KeptRegistry, Standing, document_from, standing_from
-from mlspec.runtime.registry.model import RegistryError, Version
+from mlspec.runtime.registry.model import DamagedError, RegistryError, Version
 from mlspec.runtime.registry.packages import json_bytes, safe_name
 from mlspec.runtime.storage.model import Place
 from mlspec.runtime.storage.numbered import Numbered, until_it_fits
@@ -94,18 +94,18 @@ class ObjectRegistry(KeptRegistry):
         new = [place for place in places.values() if place not in self._read]
         for place, content in self._place.read_all(new).items():
             if not place.endswith(f"-{digest_of_bytes(content).removeprefix(PREFIX)}.json"):
-                raise RegistryError(f"`{self._place.address}/{place}` was changed")
+                raise DamagedError(f"`{self._place.address}/{place}` was changed")
             self._read[place] = document_from(content, place)
         for place in places.values():
             if place not in self._read:
-                raise RegistryError(f"`{self._place.address}/{place}` is gone")
+                raise DamagedError(f"`{self._place.address}/{place}` is gone")
         return {number: self._read[place] for number, place in places.items()}
 
     def _write_document(self, model: str, number: int, content: bytes) -> str:
         name = f"{number}-{digest_of_bytes(content).removeprefix(PREFIX)}.json"
         place = f"{self._folder(model)}/versions/{name}"
         if not self._place.create(place, content):
-            raise RegistryError(f"`{self._place.address}/{place}` was changed")
+            raise DamagedError(f"`{self._place.address}/{place}` was changed")
         return name
 
     def _uri(self, model: str, number: int, standing: Standing) -> str:
@@ -121,7 +121,7 @@ class ObjectRegistry(KeptRegistry):
     def _statements(self, version: Version, kind: str) -> Iterable[tuple[str, bytes]]:
         for number, entry in enumerate(self._list(version, kind).all(), 1):
             if entry is None:
-                raise RegistryError(f"{kind} {number} of version {version.name} is gone")
+                raise DamagedError(f"{kind} {number} of version {version.name} is gone")
             digest, _, statement = entry.partition(b"\n")
             yield f"{number:06d}-{digest.decode('ascii', 'replace')}", statement
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlspec.runtime.digests import PREFIX, digest_of_bytes, digest_of_file, files_of_folder
-from mlspec.runtime.registry.model import Draft, RegistryError, Version
+from mlspec.runtime.registry.model import DamagedError, Draft, RegistryError, Version
 from mlspec.runtime.steps.contract import whole_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -115,12 +115,12 @@ def checked_statements(
         kept: names `<serial>-<digest>` with contents.
 
     Raises:
-        RegistryError: one has another digest than its name says.
+        DamagedError: one has another digest than its name says.
     """
     found = []
     for name, content in kept:
         if digest_of_bytes(content) != PREFIX + name.partition("-")[2]:
-            raise RegistryError(f"a {kind} of version {version.name} was changed: {name}")
+            raise DamagedError(f"a {kind} of version {version.name} was changed: {name}")
         found.append(content)
     return tuple(found)
 
