@@ -40,7 +40,18 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
 
 def _first_version(model: ModelSpec) -> Iterator[Diagnostic]:
     """Yield a gate all of whose checks need a version that does not exist at first (ML203)."""
-    if model.promote is None or model.baseline is not None:
+    if model.promote is None:
+        return
+    checks = model.promote.checks
+    if checks and all(one.severity == "warn" for one in checks):
+        yield Diagnostic(
+            code=codes.NO_FIRST_VERSION,
+            message=f"no check can stop a version of `{model.id}`: all of them only warn",
+            at=model.promote.at / "checks",
+            help=("leave out `severity: warn` where a check must hold",),
+        )
+        return
+    if model.baseline is not None:
         return
     read = [(written, parsed(written)) for written in model.promote.checks]
     if not read or any(one is None or one.reference not in _VERSIONS for _, one in read):

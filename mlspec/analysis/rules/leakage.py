@@ -46,18 +46,18 @@ def _labels_read(
     )
     labels = (Label(declared.at, f"the label of `{model.id}`"),) if declared is not None else ()
     for feature in catalogue.model_features(model):
-        names = [
-            (name.at, name.text)
-            for read in feature.reads
-            if read.data.text == data_id
-            for name in read.columns or ()
-        ]
-        if feature.transform is None and any(one.data.text == data_id for one in feature.reads):
+        reads = [one for one in feature.reads if one.data.text == data_id]
+        if not reads:
+            continue
+        names = [(name.at, name.text) for read in reads for name in read.columns or ()]
+        if feature.transform is None:
             names += [(output.at.key(), output.name) for output in feature.outputs]
-        at = next((at for at, name in names if name == column), None)
+        # Rows that are grouped by the label tell the label of the row itself, not of earlier ones.
+        grouped = next((one.at for one in feature.key if one.text == column), None)
+        at = grouped or next((at for at, name in names if name == column), None)
         if at is None:
             continue
-        is_history = bool(feature.key) and feature.time is not None
+        is_history = grouped is None and bool(feature.key) and feature.time is not None
         yield (
             (feature.id, data_id, column),
             Diagnostic(
@@ -91,21 +91,27 @@ def _own_fields(model: ModelSpec) -> Iterator[Diagnostic]:
 
 def _late(catalogue: Catalogue, feature: FeatureSpec) -> Iterator[Diagnostic]:
     """Yield columns that are named although they are unknown, or unwanted, at prediction time."""
+    seen: set[str] = set()
     for read in feature.reads:
-        for name in read.columns or ():
-            column = catalogue.column(read.data.text, name.text)
-            if column is None:
+        names = [(name.at, name.text, False) for name in read.columns or ()]
+        if read.columns is None and feature.transform is None:
+            names += [(one.at.key(), one.name, False) for one in feature.outputs]
+        for at, name, is_key in (*((one.at, one.text, True) for one in feature.key), *names):
+            column = catalogue.column(read.data.text, name)
+            reason = _why_not(column) if column is not None else ""
+            if column is None or not reason or name in seen:
                 continue
-            reason = _why_not(column)
-            if reason:
-                yield Diagnostic(
-                    code=codes.LEAKAGE,
-                    message=f"`{feature.id}` reads `{name.text}`, {reason}",
-                    at=name.at,
-                    labels=(Label(column.at.key(), "declared here"),),
-                    help=("read other columns",),
-                    severity_override=Severity.WARNING if _is_history(feature, column) else None,
-                )
+            seen.add(name)
+            is_history = not is_key and _is_history(feature, column)
+            does = "is grouped by" if is_key else "reads"
+            yield Diagnostic(
+                code=codes.LEAKAGE,
+                message=f"`{feature.id}` {does} `{name}`, {reason}",
+                at=at,
+                labels=(Label(column.at.key(), "declared here"),),
+                help=("read other columns",),
+                severity_override=Severity.WARNING if is_history else None,
+            )
 
 
 def _is_history(feature: FeatureSpec, column: ColumnSpec) -> bool:
