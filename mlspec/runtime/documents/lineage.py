@@ -184,12 +184,23 @@ def _source(noun: DataFacts | None) -> tuple[str, str]:
     return parts.scheme or "file", parts.path or "managed"
 
 
+_MOST_PAIRS = 5000
+"""Pairs of an output and a column that a feature may have in an event."""
+
+
 def _columns(call: StepCall) -> dict[str, Any]:
-    """Return for each output of a feature the columns of data that it was computed from."""
+    """Return for each output of a feature the columns of data that it was computed from.
+
+    A function of hundreds of columns with hundreds of outputs is left out: which column went where
+    is not known of it, and the pairs would fill megabytes.
+    """
     found = {}
     for feature in call.node.features:
+        fields = _fields(call, feature)
+        if len(fields) * len(feature.outputs) > _MOST_PAIRS:
+            continue
         for output in feature.outputs:
-            found[output.name] = {"inputFields": _fields(call, feature)}
+            found[output.name] = {"inputFields": fields}
     return found
 
 
