@@ -66,6 +66,9 @@ def step(
         err(f"error: `{error.name}` is not installed")
         err("  = help: pip install 'mlspec[runtime]' where steps run")
         raise typer.Exit(1) from None
+    finally:
+        if sys.stdout.closed:  # by a function of the project: who comes after us may still print
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  to the end
     raise typer.Exit(code)
 
 
