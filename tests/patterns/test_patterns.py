@@ -129,3 +129,20 @@ def test_fraud__late_labels_slices_and_two_approvals(tmp_path):
     project.run("approve", "fraud@1", "--env", "dev", "--as", "ravi")
     project.run("run", "--resume", "--no-wait", actor="mia")
     assert project.champion("fraud", "--env", "dev") == 1
+
+
+def test_adopt__ordinary_scripts_are_judged_without_changing_a_line(tmp_path):
+    project = copy_of("adopt", tmp_path, "progression")
+    for script in ("train.py", "predict.py"):
+        assert "mlspec" not in (project.folder / script).read_text(encoding="utf-8")
+    project.run("run", "models.progression")
+    assert project.verdict("model-progression")["verdict"] == "pass"
+    assert project.champion("progression") == 1
+    # The same program predicts the champion: the second version is compared on the same rows.
+    project.change("r2 >= 0.3", "rmse <= champion + 2")
+    project.change("--train-data", "--alpha 40 --train-data")
+    project.run("run", "models.progression")
+    verdict = project.verdict("model-progression")
+    (compared,) = (one for one in verdict["checks"] if "champion" in one["check"])
+    assert compared["reference"]["name"] == "champion"
+    assert compared["estimate"] != compared["reference"]["estimate"]

@@ -26,6 +26,7 @@ class Project:
     def mlspec(self, *words: str, actor: str = "dana") -> subprocess.CompletedProcess[str]:
         environ = {
             **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "XDG_CONFIG_HOME": str(self.home),
             "MLSPEC_ACTOR": actor,
             "OMP_NUM_THREADS": "1",

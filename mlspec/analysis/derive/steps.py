@@ -179,9 +179,19 @@ def derived_step(draft: Draft, ctx: DeriveContext) -> Step:
 
 
 def theirs(step: Step, action: Action) -> Step:
-    """Return a derived step that runs the user's own program instead of ours."""
+    """Return a derived step that runs the user's own program instead of ours.
+
+    It is tried again only if the spec says so: 75 is a code of ours.
+    """
     env = tuple((name, text) for name, text in step.env if name != NODE_VARIABLE)
-    return replace(step, action=action, env=env, retry_exit=None, engine="")
+    return replace(
+        step,
+        action=action,
+        env=env,
+        retry=None if step.retry is _RETRY else step.retry,
+        retry_exit=None,
+        engine="",
+    )
 
 
 def _engine(node: Node) -> str:
