@@ -130,7 +130,9 @@ def test_store__is_the_volume_of_a_claim(tmp_path: Path) -> None:
     )
     claim = {"name": "mlspec-store", "persistentVolumeClaim": {"claimName": "ml-records"}}
     assert claim in told["volumes"]
-    assert {"name": "mlspec-store", "mountPath": "/mlspec/store"} in told["container"]["volumeMounts"]
+    assert {"name": "mlspec-store", "mountPath": "/mlspec/store"} in told["container"][
+        "volumeMounts"
+    ]
     env = {one["name"]: one.get("value") for one in told["container"]["env"]}
     assert env["MLSPEC_RUN_STORE"] == "file:///mlspec/store"
     assert claim not in blind["volumes"]

@@ -42,7 +42,11 @@ class StepError(Exception):
     """
 
     def __init__(
-        self, message: str, *, help: str = "", exit: StepExit = StepExit.ERROR  # noqa: A002
+        self,
+        message: str,
+        *,
+        help: str = "",
+        exit: StepExit = StepExit.ERROR,  # noqa: A002
     ) -> None:
         """Keep what is told."""
         super().__init__(message)

@@ -15,7 +15,12 @@ _BAD = (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)
 
 def _step(step_id, needs=(), join=Join.ALL_SUCCESS, kind=Kind.STEP):
     return Step(
-        id=step_id, action=Script(text="true"), needs=needs, join=join, kind=kind, subject="models.m"
+        id=step_id,
+        action=Script(text="true"),
+        needs=needs,
+        join=join,
+        kind=kind,
+        subject="models.m",
     )
 
 

@@ -235,7 +235,9 @@ def test_derive__a_pipeline_with_the_name_of_a_derived_one_is_refused(tmp_path):
 
 
 def test_derive__with_a_place_for_lineage_every_step_is_told_of_its_run(tmp_path):
-    text = MODEL + "targets: {lineage: {kind: openlineage, uri: 'https://l.example', secret: key}}\n"
+    text = (
+        MODEL + "targets: {lineage: {kind: openlineage, uri: 'https://l.example', secret: key}}\n"
+    )
     analysed = validate(_spec(tmp_path, text))[0]
     assert analysed.ok, analysed.diagnostics
     for step in analysed.application.pipeline("model-m").steps:
