@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -159,3 +160,23 @@ def test_compile__unsupported_is_an_error_and_partial_a_choice(tmp_path: Path) -
     assert refused.code == 1
     assert "error[ML090]" in refused.err
     assert "supported by: `airflow`, `kubernetes`, `github-actions`" in refused.err
+
+
+def test_compile__locks_the_components_that_are_used(tmp_path: Path) -> None:
+    component = tmp_path / "parts" / "say.yaml"
+    component.parent.mkdir()
+    component.write_text('component: "1"\nname: say\nrun: echo hello\n', encoding="utf-8")
+    spec = write_spec(tmp_path, "pipelines: {p: {steps: {a: {uses: ./parts/say.yaml}}}}")
+    assert mlspec("compile", "-f", spec, "-t", "dvc").code == 0
+    lock = json.loads(spec.with_name("mlspec.lock").read_text())
+    digest = hashlib.sha256(component.read_bytes()).hexdigest()
+    assert lock["components"] == [
+        {"digest": f"sha256:{digest}", "path": "parts/say.yaml", "spec": "mlspec.yaml"}
+    ]
+    assert matches(lock, "lock.v1")
+    component.write_text(component.read_text() + "description: It speaks.\n", encoding="utf-8")
+    stale = mlspec("compile", "-f", spec, "-t", "dvc", "--check")
+    assert stale.code == 4
+    assert "the component `parts/say.yaml` is another one" in stale.err + stale.out
+    assert mlspec("compile", "-f", spec, "-t", "dvc").code == 0
+    assert mlspec("compile", "-f", spec, "-t", "dvc", "--check").code == 0
