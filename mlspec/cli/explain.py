@@ -28,7 +28,8 @@ def explain(
     effective: Annotated[
         bool,
         typer.Option(
-            "--effective", help="Print the spec (or KEY.PATH of it) with defaults and origins."
+            "--effective",
+            help="Print the spec (or KEY.PATH of it) with defaults, origins, and checks in words.",
         ),
     ] = False,
     file: File = SPEC,
