@@ -31,6 +31,7 @@ from mlspec.yamlio.characters import shown
 
 _USED = "used here"
 _DECLARED = "declared here"
+_MOST_GUESSES = 50  # beyond, nobody reads them, and a hostile file must not cost minutes
 _SAME = frozenset(
     [("table", "file"), ("file", "table")]
     + [pair for one in ("file", "folder") for pair in ((one, "model"), ("model", one))]
@@ -306,17 +307,16 @@ def fit_step(
                         labels=(Label(port.at, _DECLARED),),
                     )
                 )
-        for name, place in given.items():
-            if name not in declared:
-                found.append(
-                    Diagnostic(
-                        code=COMPONENT_CONTRACT,
-                        message=f"the component `{component.name}` has no {side} `{name}`",
-                        at=place.at.key(),
-                        labels=(Label(component.at / f"{side}s", _DECLARED),),
-                        help=did_you_mean(name, declared),
-                    )
+        for number, name in enumerate(one for one in given if one not in declared):
+            found.append(
+                Diagnostic(
+                    code=COMPONENT_CONTRACT,
+                    message=f"the component `{component.name}` has no {side} `{name}`",
+                    at=given[name].at.key(),
+                    labels=(Label(component.at / f"{side}s", _DECLARED),),
+                    help=did_you_mean(name, declared) if number < _MOST_GUESSES else (),
                 )
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
