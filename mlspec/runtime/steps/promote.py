@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mlspec.ir.facts import ModelFacts
 from mlspec.runtime import audit
+from mlspec.runtime.audit import Record
 from mlspec.runtime.audit.model import canonical
 from mlspec.runtime.documents.statement import Subject
 from mlspec.runtime.documents.vsa import verification_summary
@@ -70,11 +71,29 @@ def _record(
     evidence: tuple[str, ...],
     now: datetime,
 ) -> None:
-    """Record the promotion before it happens, so that no champion is without its record."""
-    made = lifecycle.record(
+    """Record the promotion before it happens, so that no champion is without its record.
+
+    A step that was killed between the two finds its record, and does not write it again.
+    """
+    made = _killed_record(call, version, evidence) or lifecycle.record(
         call, "promote", version, now, outcome=State.CHAMPION.value, evidence=evidence
     )
     registry.attach(version, ANCHOR, canonical({"count": made.seq, "last": made.digest}))
+
+
+def _killed_record(call: StepCall, version: Version, evidence: tuple[str, ...]) -> Record | None:
+    """Return the record of this promotion by a step of the same run that did not get further."""
+    last: Record | None = None
+    for one in audit.records(call.store, call.node.app.name):
+        entry = one.entry
+        if entry.environment == call.node.environment and entry.subject.name.startswith(
+            f"models.{version.model}@"
+        ):
+            last = one
+    if last is None or last.entry.action != "promote":
+        return None
+    same = last.entry.subject.digest == version.digest and last.entry.evidence == evidence
+    return last if same and last.entry.run == {"id": call.run_id} else None
 
 
 def _verify(
