@@ -212,7 +212,9 @@ class Bench:
                 given.append(f"{one.name}={self.project / 'data' / 'sales.csv'}")
         wanted = [f"{one.name}={self.made(step_id, one.name)}" for one in step.outputs]
         for one in wanted:
-            Path(one.partition("=")[2]).parent.mkdir(parents=True, exist_ok=True)
+            parent = Path(one.partition("=")[2]).parent
+            if not parent.is_dir():
+                parent.mkdir(parents=True)
         environ = {
             NODE_VARIABLE: self.node(step_id),
             "MLSPEC_RUN_STORE": self.store.absolute().as_uri(),
