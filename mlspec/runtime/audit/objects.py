@@ -73,11 +73,13 @@ class ObjectLedger:
             if record.seq != head.count + 1 or record.prev != head.last:
                 raise broken(f"record {head.count + 1} does not follow the one before")
             head = Head(count=record.seq, last=record.digest)
-        if told is None and head.count != 1 and self._records.numbers():
-            # Others may have begun the log since its head was looked for.
-            if self.read_head() is None:
+        if told is None:
+            # Whoever writes a second record has noted the first, so only one may be without a head.
+            newest = max(self._records.numbers(), default=0)
+            if max(newest, head.count) > 1 and self.read_head() is None:
                 raise broken("`head.json`, which counts the records, is gone")
-            return self._caught_up()
+            if max(newest, head.count) > 1 or newest > head.count:
+                return self._caught_up()  # others have begun the log meanwhile
         if head != (told or Head()):
             self._note(head)
         return head
