@@ -83,11 +83,22 @@ def test_exit_codes__one_is_tried_again(project: Path, tmp_path: Path) -> None:
 def test_store__must_outlive_a_runner(
     store: str | None, native: dict[str, object], says: str
 ) -> None:
-    app = app_of(tells("told"), store=store, native=native)
+    app = app_of(tells("told", Kind.REGISTER), store=store, native=native)
     result = BACKEND.lower((app,), LowerOptions())
     found = [d for d in result.diagnostics if d.is_error]
     assert [d.code.id for d in found] == (["ML096"] if says else [])
     assert not says or says in found[0].message
+
+
+@pytest.mark.parametrize(("store", "warned"), [(None, 1), ("file:store", 1), ("gs://bucket", 0)])
+def test_store__that_nobody_shares_is_enough_to_judge_a_pull_request(
+    store: str | None, warned: int
+) -> None:
+    app = app_of(tells("judge", Kind.GATE), store=store)
+    result = BACKEND.lower((app,), LowerOptions())
+    assert not [d for d in result.diagnostics if d.is_error]
+    said = [d for d in result.diagnostics if "without a champion to compare" in d.message]
+    assert len(said) == warned
 
 
 def test_approval__that_the_step_counts_itself_is_one_environment() -> None:
