@@ -73,7 +73,8 @@ def _of_data(check: Check, metric: Metric | None, written: CheckSpec) -> list[st
     if metric is None or metric.family is Family.EXACT:
         return [asked, f"counted, anything else {stops}"]
     method = _DATA_METHODS.get(metric.family, "Welch t" if check.reference is not None else "t")
-    sure = f"{stops} when the rows show with {_percent(written.confidence)} confidence that not"
+    confidence = _percent(written.confidence)
+    sure = f"{stops} when the rows show with {confidence} confidence that it is broken"
     least = written.min_samples
     few = metric.tests.min_samples if least is None else least
     return [asked, sure, method, f"at least {_grouped(few)} rows" if few else ""]
@@ -87,18 +88,19 @@ def _of_model(
     catalogue: Catalogue,
 ) -> list[str]:
     parts = [_asked(check, metric)]
+    if model is not None and model.evaluate is not None and model.evaluate.metrics is not None:
+        return [*parts, "a number that a step writes, compared without bounds, unpaired"]
+    if metric is not None and is_not_measured(metric):
+        return [*parts, "inconclusive, as nothing measures it yet"]
     if metric is not None and metric.family is Family.EXACT:
         return [*parts, "one number, compared without bounds"]
-    own = model is not None and model.evaluate is not None and model.evaluate.metrics is not None
-    if own:
-        return [*parts, "a number that a step writes, compared without bounds, unpaired"]
     parts[0] += f" with {_percent(written.confidence)} confidence"
     entity = _entity(catalogue, model, metric)
     test = "bootstrap" if entity else method_of(check, metric, written.test)
     if test == "bootstrap":
         draws = 2 * RESAMPLES if catalogue.profile == "regulated" else RESAMPLES
         paired = "paired " if check.reference is not None else ""
-        together = f" of whole `{entity}`" if entity else ""
+        together = f" by `{entity}`" if entity else ""
         parts += [f"{paired}bootstrap{together}", f"{_grouped(draws)} resamples"]
     else:
         parts.append(_METHODS[test][check.reference is not None])
@@ -108,6 +110,12 @@ def _of_model(
     if check.reference in _LATER_VERSIONS:
         parts.append(f"not applicable while there is no {check.reference}")
     return parts
+
+
+def is_not_measured(metric: Metric) -> bool:
+    """Return whether no step makes the rows of a metric: answers of a language model, requests."""
+    about_answers = metric.tasks == {"generation"} or metric.producers == {Producer.JUDGE}
+    return about_answers or metric.family is Family.REQUESTS
 
 
 def method_of(check: Check, metric: Metric | None, test: str | None = None) -> str:

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from mlspec.cli.check_words import RESAMPLES, method_of
+from mlspec.cli.check_words import RESAMPLES, is_not_measured, method_of
 from mlspec.expr.check_parser import parse_check
 from mlspec.expr.metrics import METRICS
 from mlspec.runtime.judging.candidate import REGULATED_RESAMPLES
 from mlspec.runtime.statistics import bootstrap
+from mlspec.runtime.statistics.interval import StatisticsError
 from mlspec.runtime.statistics.measure import Scored, measure
 
 MEASURED_AS = {
@@ -67,3 +68,15 @@ def test_method_of__is_the_method_that_the_gate_uses(text, test):
 def test_resamples__are_those_of_the_gate():
     assert RESAMPLES == bootstrap.RESAMPLES
     assert 2 * RESAMPLES == REGULATED_RESAMPLES
+
+
+@pytest.mark.parametrize("name", ["faithfulness", "refusal_rate", "exact_match", "toxicity_rate"])
+def test_answers__are_measured_by_nothing_yet(name):
+    check = parse_check(f"{name} >= 0.1")
+    with pytest.raises(StatisticsError):
+        measure(check, METRICS[name], rows(), resamples=100)
+    assert is_not_measured(METRICS[name])
+
+
+def test_scored_metrics__are_measured():
+    assert not any(is_not_measured(METRICS[name]) for name in ("roc_auc", "rmse", "p99_latency"))

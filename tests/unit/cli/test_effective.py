@@ -155,7 +155,7 @@ def test_effective_values__checks_are_spelled_out(tmp_path):
         f"candidate {least} 0.3 with 95 % confidence, bootstrap, 1 000 resamples,"
         " at least 30 rows of each class"
     )
-    assert "paired bootstrap of whole `bid`" in found["models.b.promote.checks.0"].words
+    assert "paired bootstrap by `bid`" in found["models.b.promote.checks.0"].words
     assert found["data.clicks.checks.0"].words == (
         f"this version {least} 100, counted, anything else stops the run"
     )
