@@ -69,12 +69,22 @@ class Standing:
 
 
 def standing_from(data: Mapping[str, Any]) -> Standing:
-    """Return the standing of JSON data."""
-    return Standing(
-        aliases=data["aliases"],
-        states={int(number): State(state) for number, state in data["states"].items()},
-        documents={int(number): name for number, name in data.get("documents", {}).items()},
-    )
+    """Return the standing of JSON data.
+
+    Raises:
+        DamagedError: it is not what `Standing.data` writes.
+    """
+    try:
+        return Standing(
+            aliases={str(name): int(number) for name, number in data["aliases"].items()},
+            states={int(number): State(state) for number, state in data["states"].items()},
+            documents={int(n): str(name) for n, name in data.get("documents", {}).items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedError(
+            f"what the registry says of aliases and states is damaged: {error}",
+            help="restore the registry from a backup; `mlspec audit show` says what was promoted",
+        ) from None
 
 
 class KeptRegistry(ABC):
@@ -306,6 +316,6 @@ def document_from(text: bytes, where: str) -> dict[str, Any]:
         found = json.loads(text)
         if found["format_version"].partition(".")[0] == FORMAT_VERSION.partition(".")[0]:
             return dict(found)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DamagedError(f"`{where}` of the registry is damaged") from None
     raise RegistryError(f"`{where}` was written by a newer mlspec", help="update mlspec")
