@@ -105,7 +105,11 @@ class OwnMetrics:
         if found is None:
             return float("nan")
         try:
+            if isinstance(found, bool | np.bool_ | str | bytes):
+                raise TypeError  # `float` takes them, and a yes or a text is no measurement
             return float(found)
+        except OverflowError:
+            return float("nan")
         except (TypeError, ValueError):
             raise StepError(
                 f"`{reference}` returns {type(found).__name__}, not a number",

@@ -458,6 +458,15 @@ def broken(table):
 def text(table):
     return "good"
 
+def number_as_text(table):
+    return "0.1"
+
+def yes(table):
+    return True
+
+def huge(table):
+    return 10 ** 400
+
 def nothing(table):
     return None
 """
@@ -501,6 +510,8 @@ def test_own_metric__by_slice(own):
     [
         ("broken", "ZeroDivisionError"),
         ("text", "returns str, not a number"),
+        ("number_as_text", "returns str, not a number"),
+        ("yes", "returns bool, not a number"),
         ("gone", "has no function `gone`"),
         (None, "no step wrote the metric `cost`"),
     ],
@@ -510,8 +521,9 @@ def test_own_metric__faults_are_told(own, function, words):
         own(function, "cost <= 0.9")
 
 
-def test_own_metric__without_a_value_is_inconclusive(own):
-    [check] = own("nothing", "cost <= 0.9").checks
+@pytest.mark.parametrize("function", ["nothing", "huge"])
+def test_own_metric__without_a_value_is_inconclusive(own, function):
+    [check] = own(function, "cost <= 0.9").checks
     assert check.sentence == "`cost` has no value on these rows"
 
 
