@@ -104,17 +104,18 @@ class OwnMetrics:
             found = function(table)
         if found is None:
             return float("nan")
+        told = StepError(
+            f"`{reference}` returns {type(found).__name__}, not a number",
+            help="return a float, or nan where the metric has no value",
+        )
+        if isinstance(found, bool | np.bool_ | str | bytes):
+            raise told  # `float` takes them, and a yes or a text is no measurement
         try:
-            if isinstance(found, bool | np.bool_ | str | bytes):
-                raise TypeError  # `float` takes them, and a yes or a text is no measurement
             return float(found)
         except OverflowError:
             return float("nan")
         except (TypeError, ValueError):
-            raise StepError(
-                f"`{reference}` returns {type(found).__name__}, not a number",
-                help="return a float, or nan where the metric has no value",
-            ) from None
+            raise told from None
 
     def _strata(self, rows: Scored) -> AnyArray | None:
         labels = np.asarray(rows.labels)
