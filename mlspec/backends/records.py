@@ -13,6 +13,12 @@ from mlspec.ir.values import Namespace, Ref, plain
 STORE = Ref(Namespace.RUN, "store")
 """What a derived step reads to find the store."""
 
+APPROVALS = Ref(Namespace.RUN, "approvals")
+"""What an approve step reads to find the answers of the engine's own button."""
+
+_ACTOR = Ref(Namespace.RUN, "actor")
+_ISSUER = "MLSPEC_RUN_ISSUER"
+
 _ONLY_LOOK = frozenset({Kind.VALIDATE, Kind.EXPLAIN, Kind.PACKAGE})
 
 
@@ -26,3 +32,12 @@ def runs_mlspec(step: Step) -> bool:
 def keeps_records(step: Step) -> bool:
     """Whether a step needs the registry or the audit log."""
     return STORE in step.refs and step.kind not in _ONLY_LOOK
+
+
+def issuer(step: Step, engine: str) -> tuple[tuple[str, str], ...]:
+    """Return the variable that says who names the actor of a step that records one.
+
+    Args:
+        step: any. engine: its name in records: `airflow`, `argo`, `github`.
+    """
+    return ((_ISSUER, engine),) if step.kind.is_derived and _ACTOR in step.refs else ()

@@ -46,6 +46,12 @@ _HELD = (Kind.REGISTER, Kind.GATE, Kind.APPROVE, Kind.PROMOTE)
 
 _OURS = frozenset({"HOME", "OMP_NUM_THREADS", "MLSPEC_IMAGE"})
 
+_CONSTANT = {
+    "MLSPEC_RUN_ISSUER": frozenset({"airflow", "argo", "github"}),
+    "GITHUB_TOKEN": frozenset({"${{ github.token }}"}),
+}
+"""Variables that back ends add, and all values that they may have."""
+
 _SAID = frozenset({"MLSPEC_RUN_ACTOR", "MLSPEC_RUN_APPROVALS", "MLSPEC_RUN_COMMIT"})
 """Variables whose value only the engine knows: who started the run, who answered."""
 
@@ -316,7 +322,10 @@ def _content(task: Task, step: Step) -> Iterator[Flaw]:
     known = {ref.variable for ref in step.refs} | {name for name, _ in step.env} | _OURS
     known |= {secret.variable for secret in step.secrets}
     for name, text in task.variables.items():
-        if name not in known and not name.startswith("MLSPEC_TEXT_"):
+        if name in _CONSTANT and name not in known:
+            if text not in _CONSTANT[name]:
+                yield Flaw(f"`{task.id}` is told another `{name}` than the engine's", task.at)
+        elif name not in known and not name.startswith("MLSPEC_TEXT_"):
             yield Flaw(f"`{task.id}` gets the variable `{name}`, which is not ours", task.at)
         if name in _SAID and text and "{{" not in text:
             yield Flaw(f"`{task.id}` is told `{name}` by the file, not by the engine", task.at)

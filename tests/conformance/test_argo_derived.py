@@ -90,6 +90,7 @@ def test_values__are_those_of_the_run(ask: Oracle, tmp_path: Path) -> None:
         "MLSPEC_RUN_ACTOR": CREATOR,
         "MLSPEC_RUN_APPROVALS": "",
         "MLSPEC_RUN_COMMIT": "",
+        "MLSPEC_RUN_ISSUER": "argo",
         "MLSPEC_RUN_STORE": "s3://bucket/ml",
     }
 

@@ -31,7 +31,7 @@ from mlspec.backends.airflow.model import (
     Task,
 )
 from mlspec.backends.airflow.names import task_id
-from mlspec.backends.records import runs_mlspec
+from mlspec.backends.records import issuer, runs_mlspec
 from mlspec.ir.model import (
     Application,
     Approval,
@@ -287,11 +287,12 @@ def _output(output: IrOutput, application: Application) -> Output:
 
 
 def _env(step: Step) -> tuple[tuple[str, Text], ...]:
-    """Return `env`, and `OMP_NUM_THREADS` from the processor request unless the user set it."""
+    """Return `env`, what records say of us, and `OMP_NUM_THREADS` unless the user set it."""
+    env = (*step.env, *((name, literal(value)) for name, value in issuer(step, "airflow")))
     cpu = step.resources.cpu
     if cpu is None or any(name == "OMP_NUM_THREADS" for name, _ in step.env):
-        return step.env
-    return (*step.env, ("OMP_NUM_THREADS", literal(str(max(1, cpu.milli // 1000)))))
+        return env
+    return (*env, ("OMP_NUM_THREADS", literal(str(max(1, cpu.milli // 1000)))))
 
 
 def _retries(retry: Retry | None) -> Retries | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.quoting import Value
-from mlspec.backends.github_actions.values import file_path, line_end
+from mlspec.backends.github_actions.values import TOKEN, file_path, line_end
 from mlspec.backends.records import STORE
 from mlspec.backends.shell import (
     argv_to_bash,
@@ -27,6 +27,10 @@ trap 'docker rm --force "$container" > /dev/null 2>&1 || true' EXIT
 """
 _REMOVE = 'docker rm --force "$container" > /dev/null 2>&1 || true\n'
 _COUNT = 'export MLSPEC_RUN_ATTEMPT="$attempt"\n'
+
+
+_WHICH_RUN = ("GITHUB_ACTIONS", "GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+"""What the runner says and a container must be told to ask about the run."""
 
 
 def retries(step: Step) -> bool:
@@ -90,6 +94,7 @@ def _store_volume(env: list[tuple[str, Value]]) -> list[str]:
 
 def _in_container(step: Step, env: list[tuple[str, Value]]) -> str:
     passed = [name for name, _ in env if name not in ("MLSPEC_SCRIPT", "MLSPEC_IMAGE")]
+    passed += _WHICH_RUN if TOKEN in passed else ()
     if isinstance(step.action, Script):
         tail = '--entrypoint bash "$MLSPEC_IMAGE" -euo pipefail -c "$MLSPEC_SCRIPT"'
     else:

@@ -73,6 +73,8 @@ def job_data(job: Job) -> dict[str, Data]:
     if job.condition is not None:
         data["if"] = f"${{{{ {job.condition} }}}}"
     data["runs-on"] = _runs_on(job.runs_on)
+    if job.permissions:
+        data["permissions"] = dict(job.permissions)
     if job.environment is not None:
         data["environment"] = render(job.environment)
     if job.concurrency is not None:

@@ -20,7 +20,7 @@ from mlspec.backends.github_actions.conditions import (
 from mlspec.backends.github_actions.model import Concurrency, Job, Run, Strategy
 from mlspec.backends.github_actions.quoting import Code, Value
 from mlspec.backends.github_actions.steps import StepsMaker
-from mlspec.backends.github_actions.values import Frame, Index, is_product, param_value
+from mlspec.backends.github_actions.values import Frame, Index, asks_github, is_product, param_value
 from mlspec.backends.shell import bash_quote
 from mlspec.ir.joins import JoinClosure, steps_in
 from mlspec.ir.model import (
@@ -43,6 +43,10 @@ HOSTED_MINUTES = 360
 """A job on a GitHub-hosted runner ends after 6 hours (docs.github.com, "Actions limits")."""
 MARGIN_MINUTES = 15
 """For checking out and moving files, on top of the attempts."""
+
+
+_ASKS = (("actions", "read"), ("contents", "read"))
+"""To read who reviewed the run, and what every job may: to check out."""
 
 
 class JobsMaker:
@@ -208,6 +212,7 @@ class JobsMaker:
             condition=condition,
             runs_on=runs_on,
             timeout_minutes=_minutes(step, is_hosted=is_hosted),
+            permissions=_ASKS if asks_github(step) else (),
             environment=(step.approvals[0].role,) if one_approval else None,
             concurrency=self._lock(step),
             strategy=_strategy(step),

@@ -75,7 +75,11 @@ class Concurrency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job. `condition` and the values of `outputs` are expressions."""
+    """A job. `condition` and the values of `outputs` are expressions.
+
+    Attributes:
+        permissions: of its token, where they are not those of the workflow; all others are none.
+    """
 
     id: str
     name: str | None = None
@@ -84,6 +88,7 @@ class Job:
     condition: str | None = None
     runs_on: Value | tuple[Value, ...] = ("ubuntu-latest",)
     timeout_minutes: int | None = None
+    permissions: tuple[tuple[str, str], ...] = ()
     environment: Value | None = None
     concurrency: Concurrency | None = None
     strategy: Strategy | None = None

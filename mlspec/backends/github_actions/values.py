@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from mlspec.backends.github_actions import scripts
 from mlspec.backends.github_actions.conditions import START, param_code
 from mlspec.backends.github_actions.quoting import Code, Value
-from mlspec.backends.records import STORE
+from mlspec.backends.records import APPROVALS, STORE, issuer
+from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Application,
     Combination,
@@ -29,6 +30,8 @@ from mlspec.ir.model import (
 )
 from mlspec.ir.values import Literal, Namespace, Ref, Text
 
+TOKEN = "GITHUB_TOKEN"  # noqa: S105  the name of a variable
+"""With it the reviews of the run are read; the job's permissions say what else it may do."""
 WORKSPACE = Code("github.workspace")
 TEMP = Code("runner.temp")
 
@@ -177,9 +180,17 @@ def environment(step: Step, frame: Frame) -> list[tuple[str, Value]]:
     env += [
         (secret.variable, (Code(f"secrets.{secret_name(secret.name)}"),)) for secret in step.secrets
     ]
+    env += [(name, (value,)) for name, value in issuer(step, "github")]
+    if asks_github(step):
+        env.append((TOKEN, (Code("github.token"),)))
     if step.image is not None and isinstance(step.action, Script):
         env.append(("MLSPEC_SCRIPT", (line_end(step.action.text),)))
     return env
+
+
+def asks_github(step: Step) -> bool:
+    """Whether a step asks GitHub who reviewed the run: `mlspec step approve` does."""
+    return step.kind is Kind.APPROVE and APPROVALS in step.refs
 
 
 def line_end(text: str) -> str:

@@ -13,7 +13,7 @@ from mlspec.backends.kubernetes.context import SCRIPT, PipelineContext
 from mlspec.backends.kubernetes.native import merge_pod
 from mlspec.backends.kubernetes.quoting import kubernetes_text, reads_as_argo, text_for_kubernetes
 from mlspec.backends.kubernetes.staging import Staging, own_files, stage
-from mlspec.backends.records import STORE, keeps_records
+from mlspec.backends.records import STORE, issuer, keeps_records
 from mlspec.diagnostics.codes.targets import NO_STORE, UNSUPPORTED
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Argv, Json, Retry, Script, Step
@@ -153,6 +153,7 @@ def surroundings(step: Step) -> list[dict[str, Json]]:
     cpu = step.resources.cpu
     if cpu is not None and "OMP_NUM_THREADS" not in dict(step.env):
         made.append({"name": "OMP_NUM_THREADS", "value": str(max(1, cpu.milli // 1000))})
+    made += [{"name": name, "value": value} for name, value in issuer(step, "argo")]
     return made
 
 

@@ -109,6 +109,8 @@ FOUND = [
     Mutant("a-variable-for-the-job", FLOW, add("approve", "env: {PATH: /tmp}")),
     Mutant("a-variable-for-the-step", FLOW, job("approve", "          MLSPEC_NODE:", "          BASH_ENV: x\n          MLSPEC_NODE:")),
     Mutant("forged-answers", FLOW, job("approve", 'MLSPEC_RUN_APPROVALS: ""', 'MLSPEC_RUN_APPROVALS: "[1]"')),
+    Mutant("another-issuer", FLOW, job("approve", "MLSPEC_RUN_ISSUER: github", "MLSPEC_RUN_ISSUER: airflow-prod")),
+    Mutant("another-token", FLOW, job("approve", r"GITHUB_TOKEN: [^\n]*", "GITHUB_TOKEN: mine")),
     Mutant("another-actor", FLOW, job("approve", r'MLSPEC_RUN_ACTOR: "[^\n]*"', "MLSPEC_RUN_ACTOR: nobody")),
     Mutant("in-a-container", FLOW, add("approve", "container: {image: x}")),
     Mutant("a-matrix", FLOW, add("approve", "strategy: {matrix: {a: []}}")),
@@ -144,7 +146,7 @@ HARMLESS = [
     Mutant("train-runs-nicely", FLOW, job("train", r"\(mlspec step train", "(nice mlspec step train")),
     Mutant("environment-by-name", FLOW, swap("environment: ad-operations", "environment: {name: ad-operations}")),
     Mutant("waits-for-more", FLOW, job("promote", "      - approve\n", "      - approve\n      - train\n")),
-    Mutant("permissions", FLOW, swap("  contents: read", "  contents: read\n  actions: read")),
+    Mutant("permissions", FLOW, swap("permissions:\n  contents: read", "permissions:\n  contents: read\n  actions: read")),
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from mlspec.backends.base import LowerOptions, Unsupported
 from mlspec.backends.github_actions import BACKEND
 from mlspec.backends.registry import load_backend
 from mlspec.ir.features import Feature
+from mlspec.ir.kinds import Kind
 from mlspec.ir.model import (
     Application,
     Approval,
@@ -34,6 +35,7 @@ from mlspec.ir.model import (
     Triggers,
 )
 from mlspec.ir.values import Duration, literal
+from tests.support.derived import tells
 from tests.support.github_apps import churn
 from tests.support.graphs import random_application
 from tests.support.nasty import NASTY
@@ -395,3 +397,29 @@ def test_lower__what_stands_in_the_folder_of_an_image_is_never_lost_in_silence()
     outputs = (Output(name="m", path="out/m.json"), Output(name="r", path="out/r.md"))
     kept = replace(lost, outputs=outputs)
     assert BACKEND.lower((app_of(kept),), LowerOptions()).diagnostics == ()
+
+
+def test_permissions__only_jobs_that_ask_who_reviewed_have_more() -> None:
+    asked, image = (Approval(role="ads", count=1),), Image(reference="box")
+    app = replace(
+        app_of(
+            tells("gate"),
+            tells("approve", Kind.APPROVE, approvals=asked),
+            tells("boxed", Kind.APPROVE, approvals=asked, image=image),
+            step("own", approvals=asked),
+        ),
+        environment=Environment(store="s3://bucket/ml"),
+    )
+    jobs = read(app)["jobs"]
+    with_more = {name: job["permissions"] for name, job in jobs.items() if "permissions" in job}
+    both = {"actions": "read", "contents": "read"}
+    assert with_more == {"approve": both, "boxed": both}
+    for name, job in jobs.items():
+        envs = [one.get("env", {}) for one in job["steps"]]
+        tokens = [env["GITHUB_TOKEN"] for env in envs if "GITHUB_TOKEN" in env]
+        assert tokens == (["${{ github.token }}"] if name in with_more else []), name
+        issuers = [env["MLSPEC_RUN_ISSUER"] for env in envs if "MLSPEC_RUN_ISSUER" in env]
+        assert issuers == ([] if name in ("own", "run_start") else ["github"]), name
+    boxed = next(one["run"] for one in jobs["boxed"]["steps"] if one["name"] == "Run boxed")
+    for name in ("GITHUB_TOKEN", "GITHUB_RUN_ID", "GITHUB_REPOSITORY", "MLSPEC_RUN_ISSUER"):
+        assert f"--env {name}" in boxed
