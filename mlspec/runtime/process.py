@@ -9,6 +9,7 @@ session but still carries the mark that stands in its environment. Nothing outli
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -109,6 +110,8 @@ def run(command: Command, cancel: Cancel) -> Ended:
         except (OSError, ValueError) as error:
             missing = isinstance(error, FileNotFoundError)
             told = f"cannot start {command.words[0]!r}: {getattr(error, 'strerror', error)}"
+            if isinstance(error, OSError) and error.errno == errno.E2BIG:
+                told += "; Linux takes 128 KiB for one variable: the step is told too much at once"
             log.write(f"{told}\n".encode())
             return Ended(code=NOT_FOUND if missing else NOT_EXECUTABLE, problem=told)
     ended = _watch(process, command, cancel)

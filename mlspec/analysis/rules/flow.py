@@ -31,11 +31,13 @@ _PUBLIC: Level = (0, None)
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     """Yield information that goes too far, and copies that are kept too long."""
     for feature in catalogue.nouns.features:
+        source = _read(catalogue, feature)  # once: there may be hundreds of columns
         for output in feature.outputs:
-            yield from _lowered(output, _read(catalogue, feature), f"`{feature.id}`")
+            yield from _lowered(output, source, f"`{feature.id}`")
     for model in catalogue.nouns.models:
+        source = _inputs(catalogue, model)
         for field in model.output:
-            yield from _lowered(field, _inputs(catalogue, model), f"`{model.id}`")
+            yield from _lowered(field, source, f"`{model.id}`")
     for service in catalogue.nouns.services:
         yield from _exposed(catalogue, service)
         yield from _log(catalogue, service)
@@ -72,8 +74,9 @@ def _computed(column: ColumnSpec, source: Level) -> Level:
 def _inputs(catalogue: Catalogue, model: ModelSpec) -> Level:
     """Return the class of what a model reads."""
     outputs = (
-        _computed(output, _read(catalogue, feature))
+        _computed(output, source)
         for feature in catalogue.model_features(model)
+        for source in (_read(catalogue, feature),)
         for output in feature.outputs
     )
     fields = (_own(field) for one in catalogue.lineage(model) for field in one.fields)

@@ -135,3 +135,10 @@ def test_end_marked__kills_what_a_killed_process_left(tmp_path: Path) -> None:
     assert end_marked(f"run-{tmp_path.name}/") == 1
     assert left.wait(5) == -signal.SIGKILL
     assert end_marked(f"run-{tmp_path.name}/") == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a limit of Linux")
+def test_run__a_variable_that_is_too_long_is_told(tmp_path: Path) -> None:
+    ended = _run(tmp_path, "true", environment={**os.environ, "MLSPEC_NODE": "x" * 2_000_000})
+    assert ended.code == 126
+    assert "Linux takes 128 KiB for one variable" in ended.problem
