@@ -62,11 +62,12 @@ part_spark() { venv_part spark "${steps[@]}" pyspark==4.3.0; }
 # 5.6 GB: the package index has PyTorch for Linux with the libraries of a graphics card only.
 part_torch() { PIP_NO_CACHE_DIR=1 venv_part torch "${steps[@]}" torch==2.15.0; }
 
-# Tables and stores that data are read from: the step `snapshot` runs inside.
+# Tables and stores that data are read from, and object stores that records are kept in.
 part_data() {
   venv_part data deltalake==1.6.6 "pyiceberg[sql-sqlite,pyarrow]==0.12.0" fastavro==1.13.1 \
     fsspec==2026.9.0 "moto[server]==5.2.5" pgserver==0.1.4 "psycopg[binary]==3.3.9" \
-    pyarrow==26.0.1 numpy==2.4.6 scipy==1.17.1 pyyaml==6.0.3
+    pyarrow==26.0.1 numpy==2.4.6 scipy==1.17.1 pyyaml==6.0.3 s3fs==2026.9.0 rfc8785==0.1.4 \
+    "typer<0.29" rich jsonschema networkx jinja2 cryptography
 }
 
 part_bench() { venv_part bench kfp==2.17.0 "hera[yaml]"; }

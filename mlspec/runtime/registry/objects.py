@@ -8,7 +8,7 @@
         newest.json                                 where to begin to look for the last one
         attachments/<n>/<kind>/<12 figures>.json    statements: digest, line end, content
 
-A change creates the next standing exclusively (docs/adr: versions in object stores). Whoever loses
+A change creates the next standing exclusively (docs/adr/0015). Whoever loses
 reads the winner's standing and decides again, so that of two promotions the second one sees the
 first. Standings carry the name of their writer, so that nobody takes another's for its own.
 """
