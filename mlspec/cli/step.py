@@ -132,8 +132,8 @@ def _node(kind: str) -> Node:
         if node.kind is not Kind(kind):
             err(f"error: the node is one of `{node.kind.value}`, not of `{kind}`")
             raise typer.Exit(Exit.USAGE)
-    except (NodeError, ValueError) as error:
-        err(f"error: {error}")
+    except (NodeError, ValueError, RecursionError) as error:
+        _tell(str(error), "")
         raise typer.Exit(Exit.USAGE) from None
     return node
 
