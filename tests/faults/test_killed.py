@@ -152,11 +152,12 @@ WRITERS = [
 ]
 
 
+@pytest.mark.parametrize("refuse", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
 @pytest.mark.parametrize("step", WRITERS)
-def test_step__on_a_disk_that_is_full(judged, tmp_path, step):
+def test_step__on_a_disk_that_refuses(judged, tmp_path, step, refuse):
     bench = judged.copy(tmp_path / "bench")
     before = contents(bench, step)
-    assert forked(bench, step, 1, errno.ENOSPC) == 1
+    assert forked(bench, step, 1, refuse) == 1
     assert contents(bench, step) == before
 
 

@@ -89,16 +89,6 @@ def test_promote__with_the_verdict_of_another_package(bench):
     assert (end.code, "the verdict is about another package" in end) == (1, True)
 
 
-def test_promote__where_the_store_cannot_be_written(bench):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    for folder in [bench.store, *bench.store.rglob("*")]:
-        if folder.is_dir():
-            folder.chmod(0o555)
-    end = bench.run("promote")
-    assert (end.code, "the disk refused" in end) == (1, True)
-
-
 def typed(bench: Bench, *words: str) -> subprocess.CompletedProcess[str]:
     """Type a command of a person, in the project."""
     store = bench.project / ".mlspec" / "store"
