@@ -223,6 +223,60 @@ def test_place__a_store_elsewhere_is_said(life, tmp_path):
     assert "note: s3://bucket/shop/ is not on this machine" in done.err
 
 
+def test_place__pipelines_that_run_elsewhere_keep_their_store(life, tmp_path):
+    spec = SPEC.replace("file:../store", "hdfs://server/shop").replace("local", "airflow")
+    (tmp_path / "project" / "mlspec.yaml").write_text(spec, encoding="utf-8")
+    for words in (["versions"], ["why", "ctr@1"], ["audit", "verify"], ["audit", "show"]):
+        done = mlspec(*words)
+        assert done.code == 1, words
+        assert "cannot be kept on `hdfs:`" in done.err
+        assert "not on this machine" not in done.err
+    assert not (tmp_path / "project" / ".mlspec").exists()
+
+
+def test_audit__an_environment_that_is_gone_is_a_note_and_insisting_fails(life, monkeypatch):
+    from mlspec.cli import audit as command
+    from mlspec.cli.place import Place
+    from mlspec.runtime.registry import RegistryError
+
+    life.candidate("one")
+    spec = SPEC.replace(
+        "pipelines: {p", '  far: {store: "file:../store"}\n  own: {}\npipelines: {p'
+    )
+    (life.tmp_path / "project" / "mlspec.yaml").write_text(spec, encoding="utf-8")
+    real = Place.registry
+
+    def registry(place):
+        if place.environment == "far":
+            raise RegistryError("MLflow cannot be reached", exit=StepExit.TEMPORARY)
+        return real(place)
+
+    monkeypatch.setattr(command.Place, "registry", registry)
+    done = mlspec("audit", "verify")
+    assert (done.code, done.out) == (0, "1 records, 0 signed: whole\n"), done.err
+    assert "note: versions of `far` were not looked at: MLflow cannot be reached" in done.err
+    assert "note: `own` has a log of its own: mlspec audit verify --env own" in done.err
+    data = mlspec("audit", "verify", "--format", "json").json
+    assert (data["whole"], data["unchecked"]) == (True, ["far"])
+    assert mlspec("audit", "verify", "--env", "prod").code == 0
+    insisted = mlspec("audit", "verify", "--env", "far")
+    assert (insisted.code, "MLflow cannot be reached" in insisted.err) == (75, True)
+
+    (path,) = (life.tmp_path / "store").rglob("log.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'"ann"', b'"eve"'))
+    assert mlspec("audit", "verify").code == 1
+
+
+def test_audit__damaged_versions_are_faults(life):
+    life.candidate("one")
+    (path,) = (life.tmp_path / "store").rglob("aliases.json")
+    path.write_text("{", encoding="utf-8")
+    done = mlspec("audit", "verify")
+    assert done.code == 1
+    assert "error: versions of `prod`: " in done.err
+    assert "is damaged" in done.err
+
+
 def test_commands__without_the_extra_say_what_to_install(life):
     life.candidate("one")
     life.approve(NOW)
