@@ -13,7 +13,7 @@ from mlspec.backends.kubernetes.context import SCRIPT, PipelineContext
 from mlspec.backends.kubernetes.native import merge_pod
 from mlspec.backends.kubernetes.quoting import kubernetes_text, reads_as_argo, text_for_kubernetes
 from mlspec.backends.kubernetes.staging import Staging, own_files, stage
-from mlspec.backends.records import STORE, issuer, keeps_records
+from mlspec.backends.records import STORE, is_object_store, issuer, keeps_records
 from mlspec.diagnostics.codes.targets import NO_STORE, UNSUPPORTED
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Argv, Json, Retry, Script, Step
@@ -251,12 +251,13 @@ def store_address(step: Step, ctx: PipelineContext) -> str:
             code=NO_STORE,
         )
         return ""
-    ctx.warn(
-        f"steps of `{ctx.pipeline.id}` keep records in a folder, and `{environment.store}` is none:"
-        " they will say so when they run",
-        environment.at / "store",
-        advice,
-    )
+    if not is_object_store(environment.store):
+        ctx.warn(
+            f"steps of `{ctx.pipeline.id}` keep records in a folder or on s3:, gs: or abfs:, and"
+            f" `{environment.store}` is none that pods share: they will say so when they run",
+            environment.at / "store",
+            advice,
+        )
     return kubernetes_text(ctx.plain(environment.store, "a store", environment.at / "store"))
 
 
