@@ -16,9 +16,6 @@ STORE = Ref(Namespace.RUN, "store")
 APPROVALS = Ref(Namespace.RUN, "approvals")
 """What an approve step reads to find the answers of the engine's own button."""
 
-_OBJECT_STORES = ("s3:", "s3a:", "gs:", "gcs:", "abfs:", "abfss:", "az:")
-"""Stores beside folders in which versions and records can be kept (`mlspec.runtime.storage`)."""
-
 _ACTOR = Ref(Namespace.RUN, "actor")
 _ISSUER = "MLSPEC_RUN_ISSUER"
 
@@ -44,8 +41,3 @@ def issuer(step: Step, engine: str) -> tuple[tuple[str, str], ...]:
         step: any. engine: its name in records: `airflow`, `argo`, `github`.
     """
     return ((_ISSUER, engine),) if step.kind.is_derived and _ACTOR in step.refs else ()
-
-
-def is_object_store(address: str) -> bool:
-    """Whether versions and records can be kept at an address that every step reaches."""
-    return address.lower().startswith(_OBJECT_STORES)

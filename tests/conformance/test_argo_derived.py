@@ -83,9 +83,6 @@ def test_values__are_those_of_the_run(ask: Oracle, tmp_path: Path) -> None:
     result = BACKEND.lower((app,), LowerOptions())
     assert result.value is not None
     assert not [d for d in result.diagnostics if "keep records" in d.message]
-    odd = replace(app, environment=replace(app.environment, store="hdfs://server/ml"))
-    warned = BACKEND.lower((odd,), LowerOptions()).diagnostics
-    assert len([d for d in warned if "keep records in a folder or on s3:" in d.message]) == 1
     assert argo_problems(write(BACKEND.emit(result.value), tmp_path)) == []
     (told,) = (t for t in template["spec"]["templates"] if t["name"] == "told")
     env = {one["name"]: one["value"] for one in told["container"]["env"]}

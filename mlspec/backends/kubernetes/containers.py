@@ -13,7 +13,7 @@ from mlspec.backends.kubernetes.context import SCRIPT, PipelineContext
 from mlspec.backends.kubernetes.native import merge_pod
 from mlspec.backends.kubernetes.quoting import kubernetes_text, reads_as_argo, text_for_kubernetes
 from mlspec.backends.kubernetes.staging import Staging, own_files, stage
-from mlspec.backends.records import STORE, is_object_store, issuer, keeps_records
+from mlspec.backends.records import STORE, issuer, keeps_records
 from mlspec.diagnostics.codes.targets import NO_STORE, UNSUPPORTED
 from mlspec.errors import MlspecBug
 from mlspec.ir.model import Argv, Json, Retry, Script, Step
@@ -238,27 +238,17 @@ def store_address(step: Step, ctx: PipelineContext) -> str:
     if claim_of(step, ctx) is not None:
         return f"file://{STORE_FOLDER}"
     environment = ctx.app.environment
-    if not keeps_records(step):
-        store = environment.store or ""
-        return kubernetes_text(ctx.plain(store, "a store", environment.at / "store"))
-    advice = f"name a PersistentVolumeClaim that all pods can mount: `{CLAIM}` of the target"
-    if environment.store is None:
+    if environment.store is None and keeps_records(step):
         ctx.limit(
             f"steps of `{ctx.pipeline.id}` keep versions and records in a store, and only the"
             " cluster knows which",
             step.at,
-            advice,
+            "set `environments.<name>.store`, such as `s3://bucket/path/`, or name a"
+            f" PersistentVolumeClaim that all pods can mount: `{CLAIM}` of the target",
             code=NO_STORE,
         )
         return ""
-    if not is_object_store(environment.store):
-        ctx.warn(
-            f"steps of `{ctx.pipeline.id}` keep records in a folder or on s3:, gs: or abfs:, and"
-            f" `{environment.store}` is none that pods share: they will say so when they run",
-            environment.at / "store",
-            advice,
-        )
-    return kubernetes_text(ctx.plain(environment.store, "a store", environment.at / "store"))
+    return kubernetes_text(ctx.plain(environment.store or "", "a store", environment.at / "store"))
 
 
 def claim_of(step: Step, ctx: PipelineContext) -> str | None:
