@@ -170,7 +170,9 @@ def _attempt(setting: Setting, task: Task, work: Path, lock: FileLock | None) ->
     reason = _failure(step, ended, ready.written, log) or _not_at_address(step, addresses, layout)
     if reason:
         with log.open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"mlspec: {reason}\n")
+            # The log has the step's own words already.
+            code = f"exit code {ended.code}"
+            file.write(f"mlspec: {code if reason.endswith(f'({code})') else reason}\n")
     beside = work / "beside" if step.image is not None else ready.folder
     made = {o.path: p for o in step.outputs if (p := ready.written.outputs.get(o.name))}
     places = {path: made.get(path, beside / path) for path in step.report}
