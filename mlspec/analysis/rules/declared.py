@@ -6,20 +6,33 @@ a run, some of them only after training.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mlspec.analysis.catalogue import Catalogue
 from mlspec.diagnostics.codes import shape as codes
-from mlspec.diagnostics.model import Diagnostic
+from mlspec.diagnostics.codes import targets as target_codes
+from mlspec.diagnostics.model import Diagnostic, Severity
+from mlspec.diagnostics.suggest import did_you_mean
 from mlspec.spec.nouns import ColumnSpec, DataNoun, FeatureSpec, ModelSpec
 
 _NUMBERS = frozenset({"int", "float", "probability", "score"})
 _TIMES = frozenset({"timestamp", "string"})  # texts of RFC 3339 are read as times
 _NAMED = ("group", "column")
+_REGISTRIES = ("file", "mlflow")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SCHEMES = (
+    "abfs", "abfss", "adl", "az", "bigquery", "delta", "dvc", "file", "gcs", "gs", "hdfs", "hf",
+    "http", "https", "iceberg", "kafka", "kinesis", "memory", "mqtt", "postgres", "postgresql",
+    "pubsub", "pulsar", "s3", "s3a", "sample", "snowflake", "sqlite",
+)  # fmt: skip
+"""Of addresses of data that somebody reads; another one may be read by a step of the user's."""
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     """Yield what cannot hold, whatever the data are."""
+    yield from _registry(catalogue)
+    yield from _sources(catalogue)
     for data in catalogue.nouns.data:
         for column in data.columns:
             yield from _limits(column)
@@ -33,6 +46,36 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         yield from _split(model)
         yield from _training(model)
         yield from _people(catalogue, model)
+
+
+def _registry(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    """Yield registries that nothing opens: the run would end after its training."""
+    own = [one for one in catalogue.spec.environments if one.name == catalogue.environment]
+    for target in (*catalogue.spec.targets, *(one for each in own for one in each.targets)):
+        if target.part == "registry" and target.kind not in _REGISTRIES:
+            yield Diagnostic(
+                code=target_codes.UNKNOWN_TARGET,
+                message=f"there is no registry `{target.kind}`",
+                at=target.at,
+                help=did_you_mean(target.kind, _REGISTRIES) or ("use `file` or `mlflow`",),
+            )
+
+
+def _sources(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    """Yield addresses whose scheme is nearly one that is read."""
+    for data in catalogue.spec.data:
+        found = _SCHEME.match(data.source.text) if data.source is not None else None
+        if data.source is None or found is None or found[1].lower() in _SCHEMES:
+            continue
+        near = did_you_mean(found[1].lower(), _SCHEMES)
+        if near:
+            yield Diagnostic(
+                code=codes.UNKNOWN_VALUE,
+                message=f"`source` of data noun `{data.id}`: nothing reads `{found[1]}:` here",
+                at=data.source.at,
+                help=near,
+                severity_override=Severity.WARNING,
+            )
 
 
 def _limits(column: ColumnSpec) -> Iterator[Diagnostic]:

@@ -73,3 +73,20 @@ def test_check__what_cannot_hold(tmp_path, old, new, code, words):
 )
 def test_check__what_can_hold(tmp_path, old, new):
     assert _errors(tmp_path, old, new) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "words", "help_"),
+    [
+        ("data:\n", "targets: {registry: mlfow}\ndata:\n", "ML092", "there is no registry `mlfow`",
+         "did you mean `mlflow`?"),
+        ("sample:ad", "smaple:ad", "ML023", "nothing reads `smaple:` here", "did you mean `sample`?"),
+    ],
+)  # fmt: skip
+def test_check__names_of_tools_that_are_nearly_right(tmp_path, old, new, code, words, help_):
+    path = tmp_path / "mlspec.yaml"
+    path.write_text(SPEC.replace(old, new, 1), encoding="utf-8")
+    found = [one for analysed in validate(load(path)) for one in analysed.diagnostics]
+    (told,) = [one for one in found if one.code.id == code]
+    assert words in told.message
+    assert told.help == (help_,)
