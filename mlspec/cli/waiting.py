@@ -10,6 +10,7 @@ from typing import Any
 from mlspec.cli.place import Place
 from mlspec.runtime.model import stamp
 from mlspec.runtime.registry import State
+from mlspec.runtime.steps.approval_page import resume_of
 from mlspec.runtime.trust import asking
 from mlspec.runtime.trust.people import read_people
 from mlspec.runtime.trust.verification import Standing
@@ -56,7 +57,8 @@ def waiting_versions(place: Place) -> Iterator[Waiting]:
 
 def _waiting(place: Place, name: str, request: asking.Request, standing: Standing) -> Waiting:
     missing = ", ".join(f"{count} of {role}" for role, count in standing.missing.items())
-    wants = f"wants {missing}" if missing else f"is approved: mlspec run --resume {request.run}"
+    resume = resume_of(request.run, place.environment)
+    wants = f"wants {missing}" if missing else f"is approved: {resume}"
     return Waiting(
         text=f"{name}  ({place.environment})  {wants}  until {request.expires}",
         data={
