@@ -183,7 +183,7 @@ def _record(place: Place, version: Version, statement: bytes, now: datetime) -> 
         place.app,
         entry,
         signer=key_of(RUNNER, os.environ) if policy.sign else None,
-        copy=audit.copy_folder(policy.audit_to, place.app, place.project),
+        copy=audit.copies_at(policy.audit_to, place.app, place.project),
     )
 
 
@@ -196,6 +196,8 @@ def _left(standing: Standing, word: str) -> str:
 
 def _tell_next(place: Place, request: Request, standing: Standing) -> None:
     """Say how the run goes on, when it waits on this machine for nobody else."""
+    from mlspec.runtime.steps.approval_page import resume_of
+
     waits = (place.project / STATE_FOLDER / "runs" / request.run).is_dir() if request.run else False
     if waits and (standing.is_approved or standing.rejected is not None):
-        err(f"  = help: mlspec run --resume {request.run}")
+        err(f"  = help: {resume_of(request.run, place.environment)}")

@@ -36,7 +36,7 @@ def verify(file: File = SPEC, env: Env = None, output: TextOrJson = "text") -> N
 
         node = next(place.nodes(), None)
         to = node.policy.audit_to if node is not None else None
-        copy = audit.copy_folder(to, place.app, place.project)
+        copy = audit.copies_at(to, place.app, place.project)
         remembered = _remembered(file, place, must=env)
         found = audit.verify(place.store, place.app, remembered.anchors, copy=copy)
         found = replace(

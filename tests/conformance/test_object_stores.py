@@ -251,9 +251,13 @@ def chain_project(tmp_path: Path) -> Path:
     project = tmp_path / "project"
     shutil.copytree(ROOT / "examples" / "c_approval", project)
     spec = (project / "mlspec.yaml").read_text(encoding="utf-8")
-    more = (
-        "\nenvironments:\n  prod:\n    store: s3://lake/chain\n    targets: {pipelines: airflow}\n"
-    )
+    more = """
+environments:
+  prod:
+    store: s3://lake/chain
+    targets: {pipelines: airflow}
+policy: {audit: {to: "s3://lake/vault", sign: ed25519}}
+"""
     (project / "mlspec.yaml").write_text(spec + more, encoding="utf-8")
     return project
 
@@ -344,3 +348,4 @@ def test_chain__register_gate_approve_promote_and_the_commands(server, tmp_path)
     assert broken.returncode == 1
     assert "1 records at the end are gone" in broken.stderr
     assert "version ctr@1 has no record of `promote`" in broken.stderr
+    assert "line 5: its copy in s3://lake/vault/ad-ctr says something else" in broken.stderr

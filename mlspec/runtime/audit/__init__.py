@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mlspec.runtime.audit.copies import copy_folder
+from mlspec.runtime.audit.copies import copies_at
 from mlspec.runtime.audit.ledger import Head
 from mlspec.runtime.audit.log import append, head_of, records
 from mlspec.runtime.audit.model import ACTIONS, Actor, Entry, Record, Subject
@@ -22,7 +22,7 @@ __all__ = [
     "Subject",
     "Verified",
     "append",
-    "copy_folder",
+    "copies_at",
     "head_of",
     "records",
     "verify",

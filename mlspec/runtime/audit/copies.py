@@ -13,48 +13,48 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mlspec.runtime.digests import PREFIX, digest_of_bytes
-from mlspec.runtime.layout import local_path
 from mlspec.runtime.steps.contract import StepError
-from mlspec.runtime.storage.disk import write_durably
+from mlspec.runtime.storage import Place, place_of
+from mlspec.runtime.storage.folder import FolderPlace
 
 _FIGURES = 12
 
 
-def copy_folder(to: str | None, app: str, project: Path) -> Path | None:
-    """Return the folder of the copies; None: none are wanted, or not in a folder.
+def copies_at(to: str | None, app: str, project: Path) -> Place | None:
+    """Return the place of the copies; None: none are wanted.
 
     Args:
         to: address that the spec gives. app: the application's name.
         project: the spec's folder.
+
+    Raises:
+        StepError: no copies can be kept at the address.
     """
-    found = local_path(to, project) if to else None
-    return found / app if found is not None else None
+    return place_of(to, app, what="the copy of the audit log", project=project) if to else None
 
 
-def copied(folder: Path) -> dict[int, Path]:
-    """Return the copies by the number of their record."""
-    if not folder.is_dir():
-        return {}
+def copied(place: Place) -> dict[int, str]:
+    """Return the names of copies by the number of their record."""
     found = {}
-    for path in folder.glob("*.json"):
-        number = path.name.partition("-")[0]
-        if number.isdecimal():
-            found[int(number)] = path
+    for name in place.names(""):
+        number = name.partition("-")[0]
+        if number.isdecimal() and name.endswith(".json"):
+            found[int(number)] = name
     return found
 
 
-def copy_lines(read: Callable[[], Iterable[bytes]], folder: Path) -> None:
+def copy_lines(read: Callable[[], Iterable[bytes]], place: Place) -> None:
     """Copy the lines of a log that have no copy yet.
 
     Args:
         read: returns the lines; they are read after the copies, for others may be adding to both.
-        folder: of the copies.
+        place: of the copies.
 
     Raises:
-        StepError: there are copies of records that the log does not have.
+        StepError: there are copies of records that the log does not have, or no answer (75).
         OSError: when the disk refuses.
     """
-    known = copied(folder)
+    known = copied(place)
     newest = max(known, default=0)
     lines = list(read())
     if newest > len(lines):
@@ -62,18 +62,21 @@ def copy_lines(read: Callable[[], Iterable[bytes]], folder: Path) -> None:
             f"the audit log has {len(lines)} records, and its copy has {newest}",
             help="`mlspec audit verify` compares them; restore the log from the copies",
         )
+    # Many a folder that can be written once knows no links, which exclusive creation needs there.
+    write = place.replace if isinstance(place, FolderPlace) else place.create
     for number in range(newest + 1, len(lines) + 1):
         line = lines[number - 1]
         figures = digest_of_bytes(line).removeprefix(PREFIX)[:_FIGURES]
-        write_durably(folder / f"{number:08d}-{figures}.json", line)
+        write(f"{number:08d}-{figures}.json", line)
 
 
-def differing(lines: list[bytes], folder: Path) -> tuple[list[int], list[int]]:
+def differing(lines: list[bytes], place: Place) -> tuple[list[int], list[int]]:
     """Return the records whose copies say something else, and those that have no copy."""
-    known = copied(folder)
+    known = copied(place)
+    contents = place.read_all(known.values())
     other = [
         number
-        for number, path in sorted(known.items())
-        if number > len(lines) or path.read_bytes() != lines[number - 1]
+        for number, name in sorted(known.items())
+        if number > len(lines) or contents.get(name) != lines[number - 1]
     ]
     return other, [number for number in range(1, len(lines) + 1) if number not in known]

@@ -7,7 +7,6 @@ In a folder the log is a file (`folder`), in an object store it is one object fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 from mlspec.runtime.audit.copies import copy_lines
@@ -15,7 +14,7 @@ from mlspec.runtime.audit.folder import FolderLedger
 from mlspec.runtime.audit.ledger import Head, Ledger, record_from
 from mlspec.runtime.audit.model import ACTIONS, Entry, Record, base64_of, canonical, data_of
 from mlspec.runtime.audit.objects import ObjectLedger
-from mlspec.runtime.storage import folder_of, place_of
+from mlspec.runtime.storage import Place, folder_of, place_of
 
 _WHAT = "the audit log"
 
@@ -52,7 +51,7 @@ def append(
     entry: Entry,
     *,
     signer: Signer | None = None,
-    copy: Path | None = None,
+    copy: Place | None = None,
 ) -> Record:
     """Add a record and bring it to the disk, or to the object store.
 
@@ -61,7 +60,7 @@ def append(
         app: the application's name.
         entry: what happened.
         signer: the key to sign with, if any.
-        copy: folder in which each record has a copy, if any (`copies.copy_folder`).
+        copy: place in which each record has a copy, if any (`copies.copies_at`).
 
     Raises:
         StepError: the log does not fit its head, or cannot be written now (exit 75).

@@ -12,7 +12,6 @@ import binascii
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mlspec.runtime.audit.copies import differing
@@ -20,6 +19,7 @@ from mlspec.runtime.audit.ledger import Head, Ledger
 from mlspec.runtime.audit.log import ledger_of
 from mlspec.runtime.audit.model import GENESIS, Record, canonical, record_of
 from mlspec.runtime.steps.contract import StepError, StepExit
+from mlspec.runtime.storage import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Verified:
 
 
 def verify(
-    store: str, app: str, anchors: Iterable[Anchor] = (), *, copy: Path | None = None
+    store: str, app: str, anchors: Iterable[Anchor] = (), *, copy: Place | None = None
 ) -> Verified:
     """Read the whole log and hold it against its head and the anchors.
 
@@ -72,7 +72,7 @@ def verify(
         store: address of the store.
         app: the application's name.
         anchors: what versions remember.
-        copy: folder with a copy of each record, if there is one.
+        copy: place with a copy of each record, if there is one.
 
     Raises:
         StepError: the store cannot keep a log, or does not answer.
@@ -182,11 +182,11 @@ def _hold_against_head(
     return ()
 
 
-def _hold_against_copies(lines: list[bytes], copy: Path, faults: list[Fault]) -> tuple[str, ...]:
+def _hold_against_copies(lines: list[bytes], copy: Place, faults: list[Fault]) -> tuple[str, ...]:
     other, missing = differing(lines, copy)
-    said = f"its copy in {copy} says something else"
+    said = f"its copy in {copy.address} says something else"
     faults += [Fault(line=number, message=said) for number in other]
-    return (f"{len(missing)} of the records have no copy in {copy}",) if missing else ()
+    return (f"{len(missing)} of the records have no copy in {copy.address}",) if missing else ()
 
 
 def _hold_against_anchors(

@@ -129,7 +129,7 @@ def record(
         app,
         entry,
         signer=runner_key(call) if policy.sign else None,
-        copy=audit.copy_folder(policy.audit_to, app, call.project),
+        copy=audit.copies_at(policy.audit_to, app, call.project),
     )
 
 
@@ -302,7 +302,7 @@ def check_chain(call: StepCall, registry: Registry) -> None:
         StepError: with the first fault.
     """
     app = call.node.app.name
-    copy = audit.copy_folder(call.node.policy.audit_to, app, call.project)
+    copy = audit.copies_at(call.node.policy.audit_to, app, call.project)
     found = audit.verify(call.store, app, anchors_of(registry), copy=copy)
     if found.faults:
         first = found.faults[0]

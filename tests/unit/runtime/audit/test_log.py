@@ -250,23 +250,24 @@ def test_log__needs_a_store_that_creates_exclusively():
 
 def test_copies__one_file_for_each_record_and_what_they_show(store, log, tmp_path):
     folder = tmp_path / "vault" / "shop"
-    assert audit.copy_folder((tmp_path / "vault").as_uri(), "shop", tmp_path) == folder
-    assert audit.copy_folder("vault", "shop", tmp_path) == folder
-    assert audit.copy_folder("s3://bucket/x", "shop", tmp_path) is None
-    assert audit.copy_folder(None, "shop", tmp_path) is None
-    audit.append(store, "shop", entry(6), copy=folder)
+    copy = audit.copies_at((tmp_path / "vault").as_uri(), "shop", tmp_path)
+    assert copy.address == audit.copies_at("vault", "shop", tmp_path).address == str(folder)
+    assert audit.copies_at(None, "shop", tmp_path) is None
+    with pytest.raises(StepError, match="the copy of the audit log cannot be kept on `https:`"):
+        audit.copies_at("https://server/x", "shop", tmp_path)
+    audit.append(store, "shop", entry(6), copy=copy)
     assert len(list(folder.iterdir())) == 6, "those before are copied too"
-    assert audit.verify(store, "shop", copy=folder).faults == ()
+    assert audit.verify(store, "shop", copy=copy).faults == ()
     audit.append(store, "shop", entry(7))
-    assert audit.verify(store, "shop", copy=folder).notes == (
+    assert audit.verify(store, "shop", copy=copy).notes == (
         f"1 of the records have no copy in {folder}",
     )
     for path in (log, log.with_name("head.json")):  # the whole log is made anew
         path.unlink()
     for number in range(4):
         audit.append(store, "shop", entry(number if number != 2 else 9))
-    found = [fault.line for fault in audit.verify(store, "shop", copy=folder).faults]
+    found = [fault.line for fault in audit.verify(store, "shop", copy=copy).faults]
     assert found == [3, 4, 5, 6]
     with pytest.raises(StepError, match="has 4 records, and its copy has 6"):
-        audit.append(store, "shop", entry(5), copy=folder)
+        audit.append(store, "shop", entry(5), copy=copy)
     assert audit.head_of(store, "shop").count == 4, "nothing was written"
