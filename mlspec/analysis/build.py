@@ -131,6 +131,7 @@ def _derived(
         compute=context.compute,
         constants=context.constants,
         earlier=earlier_environment(context, place, found),
+        is_first=place is None or place.after is None,
     )
     return derive(ctx, explicit, found)
 

@@ -140,7 +140,7 @@ class SplitFacts:
 
     Attributes:
         by: `time`, `random`, `group` or `column`.
-        gap: seconds left out before the test rows (and before validation rows).
+        gap: seconds left out before the test rows (and before validation rows); None: `delay`.
         delay: seconds until a label is complete: younger rows are dropped.
     """
 
@@ -148,7 +148,7 @@ class SplitFacts:
     train: Amount | None = None
     validation: Amount | None = None
     test: Amount | None = None
-    gap: float = 0.0
+    gap: float | None = None
     delay: float = 0.0
     group: str | None = None
     column: str | None = None

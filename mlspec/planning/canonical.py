@@ -15,6 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from mlspec.ir.dump import compact_json, to_data, to_spelled
+from mlspec.ir.facts import NODE_VARIABLE
 from mlspec.ir.model import (
     Application,
     Argv,
@@ -26,7 +27,8 @@ from mlspec.ir.model import (
     Script,
     Step,
 )
-from mlspec.ir.values import Cpu, Duration, Literal, Memory, Ref
+from mlspec.ir.values import Cpu, Duration, Literal, Memory, Ref, plain
+from mlspec.planning.told import told_leaves
 from mlspec.source import Origin
 
 
@@ -256,6 +258,10 @@ def _list_leaves(path: str, name: str, items: tuple[object, ...]) -> Iterator[tu
     if path in _PAIRS:
         for pair in items:
             key, text = pair if isinstance(pair, tuple) else ("", pair)
+            if key == NODE_VARIABLE:
+                told = told_leaves(plain(text) or "{}")
+                yield from ((name, Value(compact_json(one), one)) for name, one in told)
+                continue
             yield f"{path}.{key}", Value(compact_json(to_data(text)), _spelled_text(text))
     elif path in _KEYED:
         seen: dict[str, int] = {}

@@ -348,7 +348,7 @@ def _split(
         train=split.train,
         validation=split.validation,
         test=split.test,
-        gap=split.gap.seconds if split.gap is not None else delay,
+        gap=split.gap.seconds if split.gap is not None else None,
         delay=delay,
         group=split.group.text if split.group is not None else None,
         column=split.column.text if split.column is not None else None,

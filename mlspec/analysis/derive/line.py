@@ -11,6 +11,7 @@ from mlspec.analysis.derive.facts import (
     model_facts,
     secret_variable,
 )
+from mlspec.analysis.derive.needed import needed
 from mlspec.analysis.derive.steps import (
     DeriveContext,
     Draft,
@@ -103,7 +104,7 @@ class Line:
         subject = f"models.{model.id}"
         node: Node = replace(
             blank_node(kind, step_id, self.id, subject, self.ctx),
-            model=self.facts(model),
+            model=needed(kind, self.facts(model)),
             **facts,  # type: ignore[arg-type]  # fields of Node, checked by the callers' tests
         )
         node = replace(

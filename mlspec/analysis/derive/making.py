@@ -7,6 +7,7 @@ from mlspec.analysis.derive.facts import (
     secret_variable,
 )
 from mlspec.analysis.derive.line import Line, Made, Rows, registry_secrets, rows_inputs, word
+from mlspec.analysis.derive.needed import needed
 from mlspec.analysis.derive.steps import (
     input_of,
     theirs,
@@ -149,7 +150,7 @@ def _combine(line: Line, model: ModelSpec, rows: Rows) -> Made:
         of=model,
         inputs=(*made, *rows_inputs(rows, ensemble.at, "train", "validation")),
         outputs=("model",),
-        models=tuple(line.facts(member) for member in members),
+        models=tuple(needed(Kind.COMBINE, line.facts(member)) for member in members),
     )
     return step, "model"
 

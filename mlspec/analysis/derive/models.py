@@ -42,7 +42,7 @@ def model_pipeline(
         model: the model. ctx: the nouns. found: where problems go.
     """
     made = [_pipeline(model, ctx, found, judged=False)]
-    made_here = ctx.earlier is None
+    made_here = ctx.is_first  # pull requests run in the first environment (decision B30)
     if made_here and model.retrain is not None and model.retrain.trigger.pull_request is not None:
         made.append(_pipeline(model, ctx, [], judged=True))
     return tuple(made)
@@ -68,12 +68,20 @@ def _pipeline(
     return Pipeline(
         id=name,
         owner=owner.text if owner is not None else "",
-        description=model.description or f"Makes, judges and registers versions of {model.id}.",
+        description=model.description or _about(model, ctx, judged=judged),
         triggers=_triggers(model, ctx, judged=judged),
         steps=tuple(line.steps),
         notify=role.notify if role is not None else (),
         at=model.at,
     )
+
+
+def _about(model: ModelSpec, ctx: DeriveContext, *, judged: bool) -> str:
+    if judged:
+        return f"Trains and judges {model.id} on pull requests; registers nothing."
+    if ctx.earlier is not None and model.source is None:
+        return f"Brings the champion of {model.id} from {ctx.earlier.environment}."
+    return f"Makes, judges and registers versions of {model.id}."
 
 
 def _triggers(model: ModelSpec, ctx: DeriveContext, *, judged: bool) -> Triggers:

@@ -10,6 +10,7 @@ from mlspec.analysis.derive.facts import (
     features_of,
 )
 from mlspec.analysis.derive.line import Line, Made, Rows, word
+from mlspec.analysis.derive.needed import needed
 from mlspec.analysis.derive.steps import (
     input_of,
 )
@@ -80,7 +81,7 @@ def _features(
         data=tuple(data_facts(one, line.ctx.facts) for one in nouns),
     )
     if label_data is not None:
-        line.steps[-1] = _retold(line.steps[-1], facts)
+        line.steps[-1] = _retold(line.steps[-1], needed(Kind.FEATURES, facts))
     return step, "rows"
 
 

@@ -62,6 +62,7 @@ class DeriveContext:
     """What all derived steps share.
 
     Attributes:
+        is_first: whether no environment comes before this one.
         earlier: the environment whose champions are delivered here; None: models are made here.
     """
 
@@ -70,6 +71,7 @@ class DeriveContext:
     compute: Compute | None
     constants: Mapping[str, str]
     earlier: EarlierFacts | None = None
+    is_first: bool = True
 
     @property
     def app(self) -> str:

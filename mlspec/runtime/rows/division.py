@@ -72,7 +72,7 @@ def _by_time(rows: Rows, split: SplitFacts) -> Division:
     stamps = rows.table[TIMES].cast(pa.int64()).to_numpy().astype(np.int64)
     if not stamps.size:
         return Division(sides=np.empty(0, dtype=np.int8), dropped={})
-    gap = round((split.gap or split.delay) * 1e6)
+    gap = round((split.delay if split.gap is None else split.gap) * 1e6)
     newest = np.sort(stamps)[::-1]
     test_from = _start(newest, split.test or DEFAULT_TEST, int(newest[0]))
     sides = np.full(stamps.size, NONE, dtype=np.int8)
