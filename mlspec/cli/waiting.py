@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlspec.cli.place import Place
+from mlspec.cli.wording import resume_of
 from mlspec.runtime.model import stamp
 from mlspec.runtime.registry import State
-from mlspec.runtime.steps.approval_page import resume_of
 from mlspec.runtime.trust import asking
 from mlspec.runtime.trust.people import read_people
 from mlspec.runtime.trust.verification import Standing

@@ -30,3 +30,9 @@ def number(value: float) -> str:
 def named(step: str, combination: str) -> str:
     """Return the name of an instance."""
     return f"{step} [{combination}]" if combination else step
+
+
+def resume_of(run: str, environment: str) -> str:
+    """Return the command that goes on with a run that waited."""
+    env = "" if environment == "default" else f" --env {environment}"
+    return f"mlspec run --resume {run}{env}"

@@ -17,16 +17,8 @@ from mlspec.runtime.trust.verification import Asked, Standing
 
 def command_of(version: Version, environment: str) -> str:
     """Return what an approver types."""
-    return f"mlspec approve {version.name}{_option(environment)}"
-
-
-def resume_of(run: str, environment: str) -> str:
-    """Return what goes on with a run that waited."""
-    return f"mlspec run --resume {run}{_option(environment)}"
-
-
-def _option(environment: str) -> str:
-    return "" if environment == "default" else f" --env {environment}"
+    env = "" if environment == "default" else f" --env {environment}"
+    return f"mlspec approve {version.name}{env}"
 
 
 def page_of(asked: Asked, version: Version, standing: Standing, expires: str, shown: str) -> str:

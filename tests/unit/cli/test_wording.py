@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlspec.runtime.steps.approval_page import resume_of
+from mlspec.cli.wording import resume_of
 
 
 @pytest.mark.parametrize(
