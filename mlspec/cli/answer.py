@@ -17,7 +17,7 @@ import typer
 from mlspec.cli.console import err, out
 from mlspec.cli.exits import Exit
 from mlspec.cli.place import Place, find_version, open_place, told
-from mlspec.cli.wording import printable
+from mlspec.cli.wording import printable, resume_of
 from mlspec.runtime.model import STATE_FOLDER, stamp
 
 if TYPE_CHECKING:
@@ -196,8 +196,6 @@ def _left(standing: Standing, word: str) -> str:
 
 def _tell_next(place: Place, request: Request, standing: Standing) -> None:
     """Say how the run goes on, when it waits on this machine for nobody else."""
-    from mlspec.runtime.steps.approval_page import resume_of
-
     waits = (place.project / STATE_FOLDER / "runs" / request.run).is_dir() if request.run else False
     if waits and (standing.is_approved or standing.rejected is not None):
         err(f"  = help: {resume_of(request.run, place.environment)}")
