@@ -157,7 +157,7 @@ def _gap(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
 def _test_rows(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
     """Yield tests on rows that training, or a member's training, has seen."""
     given = model.evaluate.data if model.evaluate is not None else None
-    if given is not None and given.text in _trained_on(catalogue, model):
+    if given is not None and _is_among(catalogue, given.text, _trained_on(catalogue, model)):
         yield Diagnostic(
             code=codes.TEST_SEEN,
             message=f"`{model.id}` is tested on `{given.text}`, which it was trained on",
@@ -182,6 +182,16 @@ def _test_rows(catalogue: Catalogue, model: ModelSpec) -> Iterator[Diagnostic]:
                 labels=(Label(first[1].at.key(), first[0]), Label(split.at.key(), member.id)),
                 help=("members of an ensemble share one split, as `extends` does",),
             )
+
+
+def _is_among(catalogue: Catalogue, one: str, others: set[str]) -> bool:
+    """Return whether a data noun is one of others, or has the rows of one under another name."""
+    rows = {
+        data.id: (data.source.text, data.query.text if data.query is not None else "")
+        for data in catalogue.spec.data
+        if data.source is not None
+    }
+    return one in others or (one in rows and any(rows.get(other) == rows[one] for other in others))
 
 
 def _plain(split: SplitSpec) -> SplitSpec:

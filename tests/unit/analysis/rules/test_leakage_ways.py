@@ -87,3 +87,26 @@ def test_check__a_gate_that_only_warns_is_told(tmp_path, checks, found):
     path.write_text(text.replace("log_loss < baseline", checks), encoding="utf-8")
     (analysed,) = validate(load(path))
     assert [one.code.id for one in analysed.diagnostics].count("ML203") == found
+
+
+@pytest.mark.parametrize(("seed", "found"), [(1, 1), (2, 0)])
+def test_check__test_rows_under_another_name(tmp_path, seed, found):
+    text = SPEC.replace("FEATURE", "{from: {rows: [bid]}, output: {bid: float}}")
+    text = text.replace("rows=100", "rows=100&seed=1")
+    text = text.replace(
+        "features:\n",
+        f"""\
+  fresh:
+    source: "sample:ad-clicks?rows=100&seed={seed}"
+    key: impression_id
+    time: shown_at
+    like: rows
+features:
+""",
+    )
+    text = text.replace("split: {by: time, test: 20%}", "evaluate: {data: fresh}")
+    path = tmp_path / "mlspec.yaml"
+    path.write_text(text, encoding="utf-8")
+    (analysed,) = validate(load(path))
+    errors = [one.code.id for one in analysed.diagnostics if one.is_error]
+    assert errors == ["ML215"] * found
