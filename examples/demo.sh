@@ -14,10 +14,17 @@ mkdir -p .mlspec/demo/project
 cp -R mlspec.yaml scripts .mlspec/demo/project/
 cd .mlspec/demo/project
 say mlspec compile --target airflow --target github-actions --target dvc
+# A model: nobody wrote its steps.
+cd ../../../../b_retraining
+say mlspec graph
+say mlspec run models.ctr
+say mlspec versions
 cat <<TXT
 
 Done. Where things are, below examples/digits:
   results, logs, metrics   .mlspec/runs/               (mlspec runs)
   the picture              .mlspec/demo/graph.html
   generated files          .mlspec/demo/project/dags, .github/workflows and dvc.yaml
+and in examples/b_retraining:
+  why a version is what it is   mlspec why ctr@1
 TXT
