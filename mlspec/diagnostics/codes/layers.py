@@ -16,7 +16,9 @@ ENVIRONMENT_ORDER = Code(
     "environment-order",
     "environments that come after each other in a circle, or after nothing",
 )
-COMPONENT = Code("ML088", "component", "a component that is outside of the project or uses another one")
+COMPONENT = Code(
+    "ML088", "component", "a component that is outside of the project or uses another one"
+)
 OVERLAY_FORBIDDEN = Code(
     "ML089", "overlay-forbidden", "an overlay of something that no environment may change"
 )

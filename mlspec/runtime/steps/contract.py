@@ -45,8 +45,8 @@ class StepError(Exception):
         self,
         message: str,
         *,
-        help: str = "",
-        exit: StepExit = StepExit.ERROR,  # noqa: A002
+        help: str = "",  # noqa: A002  the word of diagnostics
+        exit: StepExit = StepExit.ERROR,  # noqa: A002  likewise
     ) -> None:
         """Keep what is told."""
         super().__init__(message)

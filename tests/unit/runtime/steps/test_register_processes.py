@@ -18,9 +18,9 @@ from mlspec.ir.node import write_node
 from mlspec.runtime import audit
 from mlspec.runtime.digests import digest_of_folder
 from mlspec.runtime.locks import FileLock
-from mlspec.runtime.storage.disk import held
 from mlspec.runtime.registry.file import FileRegistry
 from mlspec.runtime.steps.contract import StepError, StepExit
+from mlspec.runtime.storage.disk import held
 from tests.support.versions import call, package
 
 
