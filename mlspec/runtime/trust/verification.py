@@ -143,19 +143,57 @@ def verify(
                 answers[place] = counted  # the last word of each person counts
     yes = tuple(one for one in answers.values() if one.answer.decision == APPROVE)
     no = next((one for one in answers.values() if one.answer.decision == REJECT), None)
-    missing: dict[str, int] = {}
-    for wanted in asked.wanted:
-        left = wanted.count - sum(1 for one in yes if one.answer.role == wanted.role)
-        if left > 0:
-            missing[wanted.role] = max(left, missing.get(wanted.role, 0))
+    said = [(one.answer.role, people.person(one.answer.approver)) for one in yes]
     return Standing(
         counted=yes,
         rejected=no,
-        missing=missing,
+        missing=_missing(asked, said),
         refused=tuple(refused),
         notes=tuple(dict.fromkeys(notes)),
         new_keys={name: key for name, key in keys.items() if name not in known},
     )
+
+
+def _missing(asked: Asked, said: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Return how many are missing, by role.
+
+    Under `regulated` a person answers for one approval only, whatever roles they have: several
+    approvals are several pairs of eyes.
+
+    Args:
+        asked: the question. said: role and person of each yes.
+    """
+    missing: dict[str, int] = {}
+    if asked.profile != "regulated":
+        for wanted in asked.wanted:
+            left = wanted.count - sum(1 for role, _ in said if role == wanted.role)
+            if left > 0:
+                missing[wanted.role] = max(left, missing.get(wanted.role, 0))
+        return missing
+    slots = [wanted.role for wanted in asked.wanted for _ in range(wanted.count)]
+    taken: dict[str, int] = {}
+    for number, role in enumerate(slots):
+        if not _seat(number, slots, said, taken, set()):
+            missing[role] = missing.get(role, 0) + 1
+    return missing
+
+
+def _seat(
+    slot: int,
+    slots: Sequence[str],
+    said: Sequence[tuple[str, str]],
+    taken: dict[str, int],
+    tried: set[str],
+) -> bool:
+    """Give a slot to a person of its role, moving others if they can sit elsewhere (matching)."""
+    for role, person in said:
+        if role != slots[slot] or person in tried:
+            continue
+        tried.add(person)
+        if person not in taken or _seat(taken[person], slots, said, taken, tried):
+            taken[person] = slot
+            return True
+    return False
 
 
 def _check(asked: Asked, answer: Answer, people: People, now: datetime, notes: list[str]) -> None:
