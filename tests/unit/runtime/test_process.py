@@ -104,7 +104,7 @@ def test_run__ends_the_whole_tree(tmp_path: Path, how: str) -> None:
 
 def test_run__term_first_so_that_steps_can_clean_up(tmp_path: Path) -> None:
     text = "trap 'echo cleaned; exit 0' TERM; sleep 30 & wait"
-    ended = _run(tmp_path, text, timeout=0.4, grace=5.0)
+    ended = _run(tmp_path, text, timeout=2.0, grace=5.0)
     assert ended.timed_out
     assert (tmp_path / "logs" / "log").read_text() == "cleaned\n"
 
