@@ -17,6 +17,8 @@ pytest.importorskip("skops")
 pytestmark = pytest.mark.slow
 
 
+# The model in the example was trained with another version of scikit-learn than may be here.
+@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator")
 def test_a_inference__an_offline_model_becomes_a_version(tmp_path):
     project = copy_of("a_inference", tmp_path)
     project.run("run", "models.ctr")
