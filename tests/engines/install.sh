@@ -55,6 +55,8 @@ part_ml() {
     optuna==5.0.0 cmaes==0.13.1 onnx==1.23.2 onnxruntime==1.31.1 skl2onnx==1.20.0
 }
 
+part_shap() { venv_part shap "${steps[@]}" scikit-learn==1.7.2 skops==0.16.0 shap==0.51.0; }
+
 part_keras() { venv_part keras "${steps[@]}" tensorflow-cpu==2.21.0 keras==3.15.1; }
 
 part_spark() { venv_part spark "${steps[@]}" pyspark==4.3.0; }
@@ -101,6 +103,6 @@ part_kustomize() {
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc data documents mlflow node argo kustomize ml keras spark torch)
+[ ${#parts[@]} -gt 0 ] || parts=(airflow act lint dvc data documents mlflow node argo kustomize ml shap keras spark torch)
 for part in "${parts[@]}"; do "part_$part"; done
 echo "engines: ready in $root" >&2
