@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real engines and validators that judge emitted artifacts.
-# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [data] [documents] [mlflow] [ml] [keras] [spark] [torch] [bench] (default: all but bench)
+# Usage: tests/engines/install.sh [airflow] [act] [node] [argo] [kustomize] [dvc] [data] [documents] [mlflow] [ml] [shap] [keras] [spark] [torch] [bench] (default: all but bench)
 # Everything lands below $MLSPEC_ENGINES (default: ~/.cache/mlspec-engines); a stamp file makes each part idempotent.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
