@@ -172,13 +172,16 @@ def _end_tree(process: subprocess.Popen[bytes], mark: str, *, grace: float, canc
 def _signal_tree(process: subprocess.Popen[bytes], mark: str, number: signal.Signals) -> bool:
     """Signal everything in the tree; return whether there was anything."""
     found = _tree(process, mark)
-    if process.poll() is None:
+    group = process.pid if process.poll() is None else None
+    if group is not None:
         # The group leader is not reaped, so the group's number cannot belong to anybody else.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
+            os.killpg(group, number)
     for pid in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+            # Whoever is in the group has the signal: a second one would clean up twice.
+            if group is None or pid < 0 or os.getpgid(pid) != group:
+                os.kill(pid, number)
     return bool(found)
 
 
