@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _LATER = ("serving", "monitors", "kpis")
 _LATER_IN_DATA = ("retain",)
+_LATER_IN_MODELS = ("prompt",)
+_LATER_IN_EVALUATE = ("judge",)
 _LATER_IN_RETRAIN = ("cooldown", "limit")
 _LATER_IN_FEATURES = ("online", "trigger", "schedule", "engine")
 _LATER_TARGETS = ("serving", "features", "metrics", "infra")
@@ -79,6 +81,12 @@ def _later(root: Cursor) -> Iterator[tuple[str, Origin]]:
             yield noun, (root.at / noun).key()
     holders = (
         *((f"data.{name}", item, _LATER_IN_DATA) for name, item in root.entries("data")),
+        *((f"models.{name}", item, _LATER_IN_MODELS) for name, item in root.entries("models")),
+        *(
+            (f"models.{name}.evaluate", evaluate, _LATER_IN_EVALUATE)
+            for name, item in root.entries("models")
+            if (evaluate := item.get("evaluate")) is not None
+        ),
         *(
             (f"models.{name}.retrain", retrain, _LATER_IN_RETRAIN)
             for name, item in root.entries("models")
